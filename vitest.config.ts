@@ -1,6 +1,6 @@
-import { defineConfig } from "vitest/config";
+import { defineConfig, type ViteUserConfig } from "vitest/config";
 
-export default defineConfig({
+const config: ViteUserConfig = defineConfig({
   // Tests read the packages' sources, so that they need no build.
   resolve: { conditions: ["@clara/source"] },
   ssr: { resolve: { conditions: ["@clara/source"] } },
@@ -12,3 +12,5 @@ export default defineConfig({
     hookTimeout: 120_000,
   },
 });
+
+export default config;

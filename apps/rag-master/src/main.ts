@@ -1,1 +1,62 @@
-export {};
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { Command } from "commander";
+import manifest from "../package.json" with { type: "json" };
+import { addAsk } from "./commands/ask.ts";
+import { addConfig } from "./commands/config.ts";
+import type { CommandContext } from "./commands/context.ts";
+import { addDoctor } from "./commands/doctor.ts";
+import { addEvaluate } from "./commands/evaluate-command.ts";
+import { addEvaluateRetrieval } from "./commands/evaluate-retrieval-command.ts";
+import { addIndex } from "./commands/index-command.ts";
+import { addSearch } from "./commands/search.ts";
+import { addTour } from "./commands/tour.ts";
+import { createTerminal, exitCode, formatError } from "./terminal/index.ts";
+
+const args = process.argv.slice(2);
+const debug = args.includes("--debug");
+const terminal = createTerminal({
+  stdout: process.stdout,
+  stderr: process.stderr,
+  stdoutIsTerminal: process.stdout.isTTY === true,
+  stderrIsTerminal: process.stderr.isTTY === true,
+  quiet: args.includes("--quiet"),
+  noColor: (process.env.NO_COLOR ?? "") !== "",
+});
+const stop = new AbortController();
+process.once("SIGINT", () => stop.abort());
+process.once("SIGTERM", () => stop.abort());
+// A reader that has seen enough (`… | head`) is not an error.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") process.exit(0);
+  throw error;
+});
+
+const context: CommandContext = { terminal, signal: stop.signal, cache: cacheFolder(), version: manifest.version };
+const program = new Command("rag-master")
+  .description("Answers from your own documents, with citations that hold.")
+  .version(manifest.version)
+  .option("--quiet", "no progress, no notes")
+  .option("--debug", "show stack traces of errors")
+  .showHelpAfterError("(add --help for the flags and examples)")
+  .configureHelp({ showGlobalOptions: true })
+  .exitOverride();
+for (const add of [addIndex, addAsk, addSearch, addEvaluate, addEvaluateRetrieval, addConfig, addDoctor, addTour]) add(program, context);
+
+try {
+  if (args.length === 0) program.outputHelp();
+  else await program.parseAsync(args, { from: "user" });
+} catch (error) {
+  // commander has already said what is wrong with the command line.
+  if (!isCommander(error)) process.stderr.write(`${formatError(error, { debug, colors: terminal.errorColors })}\n`);
+  process.exitCode = exitCode(error);
+}
+
+function isCommander(error: unknown): boolean {
+  return error instanceof Error && "code" in error && String(error.code).startsWith("commander.");
+}
+
+function cacheFolder(): string {
+  const { CLARA_CACHE, XDG_CACHE_HOME, LOCALAPPDATA } = process.env;
+  return CLARA_CACHE ?? join(XDG_CACHE_HOME ?? LOCALAPPDATA ?? join(homedir(), ".cache"), "clara");
+}

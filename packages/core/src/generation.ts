@@ -1,4 +1,5 @@
 import type { Memory } from "./documents.ts";
+import type { Query } from "./retrieval.ts";
 
 /** A passage as evidence: its text, and its memory where the context uses it. */
 export interface Evidence {
@@ -36,6 +37,8 @@ export interface Generated {
 
 export interface GenerateOptions {
   readonly context: Context;
+  /** How much of the question's words a text holds, 0–1, rare words counting more. Helps the choice of windows. */
+  readonly overlap?: (text: string) => number;
   readonly signal?: AbortSignal;
   /** Called with pieces of the answer in order; joined they are `answer`. */
   readonly onToken?: (piece: string) => void;
@@ -44,5 +47,5 @@ export interface GenerateOptions {
 export interface Generator {
   readonly name: string;
   /** Null when there is nothing to quote at all (no evidence, or no text in it). */
-  generate(question: string, evidence: readonly Evidence[], options: GenerateOptions): Promise<Generated | null>;
+  generate(query: Query, evidence: readonly Evidence[], options: GenerateOptions): Promise<Generated | null>;
 }

@@ -1,1 +1,2 @@
-export {};
+export type { Calibration } from "./calibration.ts";
+export { type Mini, mini } from "./mini.ts";

@@ -1,0 +1,159 @@
+import { randomUUID } from "node:crypto";
+import { ClaraError, type Context, type Hit } from "@clara/core";
+import { englishAnalyzer, hybrid } from "@clara/retrieval";
+import { type Citation, cite } from "./cite.ts";
+import type { RagConfig } from "./config/index.ts";
+import type { Corpus } from "./corpus.ts";
+import { citationRail, type Decision, generationRail, inputRail, outputRail, type RefusalReason, retrievalRail } from "./guardrails.ts";
+import type { Model } from "./model.ts";
+import { overlapWith } from "./overlap.ts";
+import { type Ranked, rerank } from "./rerank.ts";
+
+/** One question's answer, or refusal, with everything that led to it. */
+export interface Answer {
+  readonly question: string;
+  /** Null when refused. */
+  readonly answer: string | null;
+  readonly refused: boolean;
+  readonly reason: RefusalReason | null;
+  /** 0–1: how probable it is that the answer is right. 0 when nothing was generated. */
+  readonly confidence: number;
+  readonly citations: readonly Citation[];
+  /** Best first; `score` is the reranker's calibrated 0–1. */
+  readonly hits: readonly AnswerHit[];
+  /** Tokens of the hits' text, and those that were read as text. */
+  readonly tokens: { readonly text: number; readonly read: number };
+  /** Milliseconds. */
+  readonly timings: { readonly retrieve: number; readonly rerank: number; readonly firstToken: number; readonly total: number };
+  readonly record: string;
+  /** What the rails decided, in order, up to the one that refused. */
+  readonly decisions: readonly Decision[];
+  /** What would have been said, kept for the record and for measuring: set even when a rail refused it. */
+  readonly draft: string | null;
+}
+
+export interface AnswerHit {
+  readonly passage: string;
+  readonly document: string;
+  readonly score: number;
+  readonly rank: number;
+  readonly from: NonNullable<Hit["from"]>;
+}
+
+export interface AnswerOptions {
+  /** @default "mixed" */
+  readonly context?: Context;
+  readonly signal?: AbortSignal;
+  /** Generates a draft even when the retrieval rail has refused; the refusal stands. For measuring. @default false */
+  readonly draft?: boolean;
+  /** Called with pieces of the answer, in order, once every rail has passed. */
+  readonly onToken?: (piece: string) => void;
+}
+
+/**
+ * From a question to a cited answer or a refusal: retrieve, rerank by memory, generate, cite, and five rails between.
+ *
+ * @throws ClaraError "input" for an empty question, "aborted" when the signal fires.
+ */
+export async function answer(question: string, corpus: Corpus, model: Model, config: RagConfig, options: AnswerOptions = {}): Promise<Answer> {
+  const { context = "mixed", draft = false, signal, onToken } = options;
+  if (question.trim() === "") throw new ClaraError("input", 'the question is empty; ask something, as in: ask "What does the jacket cost?"');
+  const clock = stopwatch();
+  const steps: Steps = { question, clock, decisions: [], ranked: [] };
+
+  if (!check(steps, inputRail(question, config.guardrails.input))) return refusal(steps);
+
+  const vector = await model.compressor.query(question, { ...(signal && { signal }) });
+  const hits = await hybridOf(corpus, config).search({ text: question, vector }, { k: 37, ...(signal && { signal }) });
+  clock.lap("retrieve");
+
+  const overlap = overlapWith(question, englishAnalyzer, corpus.sparse.idf, corpus.size);
+  const candidates = hits.map((hit) => ({ hit, passage: corpus.passage(hit.id), memory: corpus.memory(hit.id) }));
+  steps.ranked = await rerank(vector, candidates, { k: config.reranking.topK, fit: model.support, overlap });
+  clock.lap("rerank");
+
+  const best = steps.ranked[0]?.score ?? 0;
+  const found = check(steps, retrievalRail(best, { ...config.reranking, ...config.guardrails }));
+  if (!found && !draft) return refusal(steps);
+
+  const evidence = steps.ranked.map(({ passage, memory, score }) => ({ id: passage.id, title: passage.title, text: passage.text, memory, score }));
+  const pieces: string[] = [];
+  const generated = await model.generator.generate({ text: question, vector }, evidence, {
+    context,
+    overlap,
+    onToken: (piece) => pieces.push(piece),
+    ...(signal && { signal }),
+  });
+  clock.lap("firstToken");
+  if (generated === null) return refusal({ ...steps, decisions: [...steps.decisions, retrievalRail(0, { ...config.reranking, allowOutOfContext: false })] });
+  steps.generated = generated;
+
+  steps.citations = generated.quotes.map((quote) => {
+    const passage = corpus.passage(quote.evidence);
+    return cite(quote, passage, corpus.document(passage.document));
+  });
+  const passed =
+    found &&
+    check(steps, generationRail(generated.confidence, config.guardrails)) &&
+    check(steps, citationRail(steps.citations, config.guardrails)) &&
+    check(steps, outputRail(generated.answer, config.guardrails.output));
+  if (!passed) return refusal(steps);
+  // Not a word reaches the reader before the rails have passed.
+  for (const piece of pieces) onToken?.(piece);
+  return report(steps, null);
+}
+
+export function hybridOf({ sparse, dense }: Corpus, { retrieval }: RagConfig): ReturnType<typeof hybrid> {
+  return hybrid({ sparse, dense, sparseK: retrieval.sparseTopK, denseK: retrieval.denseTopK, fusion: retrieval.fusion });
+}
+
+interface Steps {
+  readonly question: string;
+  readonly clock: ReturnType<typeof stopwatch>;
+  decisions: Decision[];
+  ranked: readonly Ranked[];
+  generated?: { answer: string; confidence: number; tokens: { text: number; read: number } };
+  citations?: readonly Citation[];
+}
+
+function check(steps: Steps, decision: Decision): boolean {
+  steps.decisions.push(decision);
+  return decision.pass;
+}
+
+function refusal(steps: Steps): Answer {
+  return report(steps, steps.decisions.find(({ pass }) => !pass)?.reason ?? "out_of_context");
+}
+
+function report({ question, clock, decisions, ranked, generated, citations = [] }: Steps, reason: RefusalReason | null): Answer {
+  return {
+    question,
+    answer: reason === null ? generated!.answer : null,
+    refused: reason !== null,
+    reason,
+    confidence: generated?.confidence ?? 0,
+    citations: reason === null ? citations : [],
+    hits: ranked.map(({ hit, passage, score }, index) => ({ passage: passage.id, document: passage.document, score, rank: index + 1, from: hit.from ?? {} })),
+    tokens: generated?.tokens ?? { text: 0, read: 0 },
+    timings: clock.done(),
+    record: randomUUID(),
+    decisions,
+    draft: generated?.answer ?? null,
+  };
+}
+
+function stopwatch(): { lap(name: "retrieve" | "rerank" | "firstToken"): void; done(): Answer["timings"] } {
+  const start = performance.now();
+  const laps = { retrieve: 0, rerank: 0, firstToken: 0 };
+  let last = start;
+  const round = (ms: number) => Math.round(ms * 10) / 10;
+  return {
+    lap(name) {
+      const now = performance.now();
+      // The first token's time counts from the question, as a user waits; the others are their stage's own.
+      laps[name] = round(name === "firstToken" ? now - start : now - last);
+      last = now;
+    },
+    done: () => ({ ...laps, total: round(performance.now() - start) }),
+  };
+}

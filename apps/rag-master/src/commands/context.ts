@@ -1,0 +1,43 @@
+import { existsSync } from "node:fs";
+import { ClaraError, type Context as AnswerContext } from "@clara/core";
+import { defaultConfig, loadConfig, type ParsedConfig, parseConfig, type RagConfig } from "../config/index.ts";
+import type { Terminal } from "../terminal/index.ts";
+
+/** What every command works with: made once in main.ts, which alone reads the environment. */
+export interface CommandContext {
+  readonly terminal: Terminal;
+  readonly signal: AbortSignal;
+  /** Where packs of `--docs` are kept between questions. */
+  readonly cache: string;
+  readonly version: string;
+}
+
+/** The file that is read when `--config` is not given, if it is there. */
+export const usualConfig = "rag_config.yaml";
+
+export async function settingsOf(file: string | undefined): Promise<ParsedConfig> {
+  if (file !== undefined) return loadConfig(file);
+  return existsSync(usualConfig) ? loadConfig(usualConfig) : parseConfig("rag_master: {}\n", "defaults");
+}
+
+/** The context that was asked for, or the one that the configuration means. */
+export function contextOf(asked: string | undefined, { compression, expansion }: RagConfig = defaultConfig()): AnswerContext {
+  if (asked === undefined) return !compression.enabled || expansion.when === "always" ? "text" : expansion.when === "never" ? "memory" : "mixed";
+  if (asked === "memory" || asked === "text" || asked === "mixed") return asked;
+  throw new ClaraError("option", `--context: "${asked}" is not known; choose memory, text or mixed`);
+}
+
+/** A whole number from a flag. */
+export function integer(flag: string, value: string | undefined, { min, max = Number.MAX_SAFE_INTEGER }: { min: number; max?: number }): number | undefined {
+  if (value === undefined) return undefined;
+  const number = Number(value);
+  if (!/^\d+$/.test(value) || number < min || number > max) {
+    throw new ClaraError("option", `${flag}: needs a whole number ${max === Number.MAX_SAFE_INTEGER ? `from ${min}` : `from ${min} to ${max}`}, got "${value}"`);
+  }
+  return number;
+}
+
+/** The configuration with the rate of `--rate`. */
+export function withRate(config: RagConfig, rate: number | undefined): RagConfig {
+  return rate === undefined ? config : { ...config, compression: { ...config.compression, rate } };
+}

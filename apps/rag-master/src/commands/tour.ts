@@ -1,0 +1,48 @@
+import { relative } from "node:path";
+import type { Command } from "commander";
+import { answer } from "../answer.ts";
+import { loadModel } from "../model.ts";
+import { type CommandContext, contextOf, settingsOf } from "./context.ts";
+import { showAnswer } from "./show.ts";
+import { openSource } from "./source.ts";
+
+const questions = [
+  "How long do I have to return a jacket?",
+  "What does express shipping cost?",
+  "Which tent is the lightest to carry?",
+  "When does the Harbour Street shop open on Saturdays?",
+  "Who won the football world cup in 1998?",
+];
+
+/** What `npm start` shows: the bundled documents indexed, questions answered, what to try next. */
+export function addTour(program: Command, context: CommandContext): void {
+  program
+    .command("tour")
+    .summary("index the sample documents and answer sample questions")
+    .description("Indexes the sample documents of an invented shop and answers sample questions about them, one of them unanswerable.")
+    .argument("<folder>", "the sample documents")
+    .option("--config <file>", "settings (default: rag_config.yaml, when it is here)")
+    .action(async (folder: string, flags: { config?: string }) => {
+      const { terminal, signal } = context;
+      const { config } = await settingsOf(flags.config);
+      const model = await loadModel(config);
+      try {
+        terminal.print(`${terminal.colors.bold("Clara")} answers from documents, by quoting them. Here: ${relative(process.cwd(), folder) || "."}, an invented shop.\n\n`);
+        const { corpus } = await openSource({ docs: [folder] }, model, config.compression.rate, context);
+        for (const question of questions) {
+          terminal.print(`\n${terminal.colors.cyan("?")} ${question}\n`);
+          const onToken = (piece: string) => terminal.print(terminal.colors.bold(piece));
+          showAnswer(await answer(question, corpus, model, config, { context: contextOf(undefined, config), signal, onToken }), config, terminal);
+        }
+      } finally {
+        await model.dispose();
+      }
+      terminal.print(`
+Now your own files:
+  npm start -- ask "your question" --docs path/to/folder
+  npm start -- index path/to/folder          then: npm start -- ask "your question"
+  npm start -- search "some words"
+  npm start -- --help
+`);
+    });
+}

@@ -1,0 +1,131 @@
+import type { Context } from "@clara/core";
+import { auroc, bestOf, bootstrap, coverMatch, type EvaluationRecord, exactMatch, f1Score, mean, percentile, precisionRecall, recallAt } from "@clara/evaluation";
+import { type Answer, answer } from "./answer.ts";
+import type { RagConfig } from "./config/index.ts";
+import type { Corpus } from "./corpus.ts";
+import type { Model } from "./model.ts";
+import { corpusOfTexts } from "./rag-master.ts";
+
+export interface Outcome {
+  readonly record: EvaluationRecord;
+  readonly answer: Answer;
+  /** Indices into the record's `docs`, best first, each once. */
+  readonly ranked: readonly number[];
+}
+
+/** The part of `evaluate --json` that is fixed, and what always answering would have given. */
+export interface EvaluationSummary {
+  readonly n: number;
+  readonly context: Context;
+  readonly rate: number;
+  readonly em: number | null;
+  readonly f1: number | null;
+  readonly cover: number | null;
+  readonly emAny: number | null;
+  readonly f1Any: number | null;
+  readonly recall: Readonly<Record<"1" | "3" | "5", number>> | null;
+  readonly refused: number;
+  readonly refusal: { readonly auroc: number | null; readonly precision: number | null; readonly recall: number | null };
+  readonly citations: { readonly given: number; readonly verified: number; readonly holdAnswer: number | null };
+  readonly tokens: { readonly text: number; readonly read: number };
+  readonly ms: { readonly firstToken: { p50: number; p95: number }; readonly total: { p50: number; p95: number } };
+  readonly ci95: { readonly f1: [number, number] | null };
+  /** The same measures when no rail refuses: what the model alone can do. */
+  readonly always: { readonly em: number | null; readonly f1: number | null; readonly f1Any: number | null };
+}
+
+export interface EvaluateOptions {
+  readonly context: Context;
+  /** Searched by records without `docs`. */
+  readonly corpus?: Corpus;
+  readonly signal?: AbortSignal;
+}
+
+/** Answers each record: from its own documents, one candidate each and never split, or from the corpus. */
+export async function* evaluate(
+  records: AsyncIterable<EvaluationRecord> | Iterable<EvaluationRecord>,
+  model: Model,
+  config: RagConfig,
+  { context, corpus, signal }: EvaluateOptions,
+): AsyncGenerator<Outcome, void, undefined> {
+  for await (const record of records) {
+    const source = record.docs
+      ? await corpusOfTexts(record.docs.map((text, index) => ({ id: String(index), text })), model, config.compression.rate, { split: false })
+      : corpus;
+    if (source === undefined) throw missingDocuments(record);
+    const given = await answer(record.question, source, model, config, { context, draft: true, ...(signal && { signal }) });
+    yield { record, answer: given, ranked: record.docs ? given.hits.map(({ document }) => Number(document)) : [] };
+  }
+}
+
+function missingDocuments({ id }: EvaluationRecord): Error {
+  return new Error(`evaluate: record ${id} has no "docs" and no --pack was given to search instead`);
+}
+
+/**
+ * Answer measures over the answerable records, a refusal counting as an empty answer; refusal measures over all.
+ *
+ * `refusal.auroc` asks how well the confidence of a draft tells answerable from unanswerable questions.
+ */
+export function summarize(outcomes: readonly Outcome[], { context, rate }: { context: Context; rate: number }): EvaluationSummary {
+  const answerable = outcomes.filter(({ record }) => record.answerable);
+  const measured = (measure: Measure, text: (answer: Answer) => string, any = false) =>
+    answerable.map(({ record, answer: given }) =>
+      any ? bestOf(measure, text(given), record.answers) : measure(text(given), record.answers[0]!),
+    );
+  const said = (given: Answer) => given.answer ?? "";
+  const draft = (given: Answer) => given.draft ?? "";
+  const f1 = measured(f1Score, said);
+  const judged = outcomes.filter(({ record }) => record.positive && record.positive.length > 0);
+  const recall = (k: number) => mean(judged.map(({ record, ranked }) => recallAt(ranked, new Set(record.positive), k)));
+  const citations = outcomes.flatMap(({ answer: given }) => given.citations.map((citation) => ({ citation, given })));
+  const refused = outcomes.map(({ answer: given }) => given.refused);
+  const { precision, recall: refusalRecall } = precisionRecall(refused, outcomes.map(({ record }) => !record.answerable));
+  const times = (name: "firstToken" | "total") => {
+    const values = outcomes.map(({ answer: given }) => given.timings[name]).filter((ms) => ms > 0);
+    return values.length === 0 ? { p50: 0, p95: 0 } : { p50: round(percentile(values, 50), 1), p95: round(percentile(values, 95), 1) };
+  };
+  return {
+    n: outcomes.length,
+    context,
+    rate,
+    em: share(measured(exactMatch, said)),
+    f1: share(f1),
+    cover: share(measured(coverMatch, said)),
+    emAny: share(measured(exactMatch, said, true)),
+    f1Any: share(measured(f1Score, said, true)),
+    recall: judged.length === 0 ? null : { 1: round(recall(1)), 3: round(recall(3)), 5: round(recall(5)) },
+    refused: refused.filter(Boolean).length,
+    refusal: {
+      auroc: rounded(auroc(outcomes.map(({ answer: given }) => given.confidence), outcomes.map(({ record }) => record.answerable))),
+      precision: rounded(precision),
+      recall: rounded(refusalRecall),
+    },
+    citations: {
+      given: citations.length,
+      verified: citations.filter(({ citation }) => citation.verified).length,
+      holdAnswer: share(citations.map(({ citation, given }) => (citation.quote.includes(given.answer ?? "\0") ? 1 : 0))),
+    },
+    tokens: {
+      text: outcomes.reduce((sum, { answer: given }) => sum + given.tokens.text, 0),
+      read: outcomes.reduce((sum, { answer: given }) => sum + given.tokens.read, 0),
+    },
+    ms: { firstToken: times("firstToken"), total: times("total") },
+    ci95: { f1: f1.length === 0 ? null : (bootstrap(f1).map((value) => round(value)) as [number, number]) },
+    always: { em: share(measured(exactMatch, draft)), f1: share(measured(f1Score, draft)), f1Any: share(measured(f1Score, draft, true)) },
+  };
+}
+
+type Measure = (prediction: string, gold: string) => number;
+
+function share(values: readonly number[]): number | null {
+  return values.length === 0 ? null : round(mean(values));
+}
+
+function rounded(value: number | null): number | null {
+  return value === null ? null : round(value);
+}
+
+function round(value: number, digits = 4): number {
+  return Number(value.toFixed(digits));
+}

@@ -1,0 +1,83 @@
+import { ClaraError, type Context, type Evidence, type Generated, type Generator, type Query, throwIfAborted } from "@clara/core";
+import type { Encoder } from "@clara/engine";
+import type { Tokenizer } from "@clara/model";
+import { type ConfidenceFit, confidenceOf, logit } from "./confidence.ts";
+import { readSpans, type Span, type SpanHead } from "./reader.ts";
+import { type Fragment, layOut } from "./sequences.ts";
+import { chooseWindows, type WindowOptions } from "./windows.ts";
+import { wholeWords } from "./words.ts";
+
+export interface QuoteGeneratorOptions extends WindowOptions {
+  readonly encoder: Encoder;
+  readonly head: SpanHead;
+  readonly tokenizer: Tokenizer;
+  readonly confidence: ConfidenceFit;
+  /** Longest answer in tokens. @default 30 */
+  readonly answerTokens?: number;
+  /** How far the reranker's log-odds move the choice between evidence, in logits of the reader. @default 0.5 */
+  readonly supportWeight?: number;
+}
+
+/**
+ * A generator whose answer is a quote: the best span of the evidence.
+ *
+ * `text` reads every evidence whole, each in a sequence of its own; `mixed` reads the windows that the memories point
+ * at, together, once. An answer of a span reader is known all at once, so `onToken` gets it word by word.
+ *
+ * @throws ClaraError "unsupported" for context `memory`, "option" for `mixed` without a question vector,
+ *   "aborted" when the signal fires.
+ */
+export function quoteGenerator(options: QuoteGeneratorOptions): Generator {
+  const { encoder, head, tokenizer, confidence, answerTokens = 30, supportWeight = 0.5 } = options;
+  return {
+    name: "quote",
+    async generate(query, evidence, { context, overlap = () => 0, signal, onToken }) {
+      throwIfAborted(signal, "quoteGenerator");
+      const groups = fragmentsFor(context, query, evidence, overlap, options);
+      const texts = evidence.map(({ text }) => text);
+      const sequences = layOut(query.text, texts, groups, tokenizer);
+      const spans = await readSpans(encoder, head, tokenizer, sequences, { answerTokens, ...(signal && { signal }) });
+      const best = pick(spans, evidence, supportWeight);
+      if (best === undefined) return null;
+      const source = evidence[best.evidence]!;
+      const { start, end } = wholeWords(source.text, best.start, best.end);
+      const answer = source.text.slice(start, end);
+      for (const piece of answer.match(/\s*\S+\s*$|\s*\S+/gu) ?? []) onToken?.(piece);
+      const margin = best.score - best.none;
+      return {
+        answer,
+        quotes: [{ evidence: source.id, text: answer, start, end }],
+        confidence: confidenceOf({ margin, support: source.score }, confidence),
+        margin,
+        tokens: { text: count(texts, tokenizer), read: sequences.reduce((sum, { fragment }) => sum + fragment.filter((f) => f >= 0).length, 0) },
+      } satisfies Generated;
+    },
+  };
+}
+
+function fragmentsFor(
+  context: Context,
+  { vector }: Query,
+  evidence: readonly Evidence[],
+  overlap: (text: string) => number,
+  options: QuoteGeneratorOptions,
+): Fragment[][] {
+  if (context === "text") return evidence.map(({ text }, index) => [{ evidence: index, start: 0, end: text.length }]);
+  if (context === "memory") {
+    throw new ClaraError(
+      "unsupported",
+      "quoteGenerator: context memory needs a reader trained on memories, and this model has none; use context mixed (windows chosen by the memory) or text",
+    );
+  }
+  if (vector === undefined) throw new ClaraError("option", "quoteGenerator: context mixed needs the question's vector to choose windows, got none");
+  return [chooseWindows(vector, evidence, overlap, options)];
+}
+
+function pick(spans: readonly Span[], evidence: readonly Evidence[], supportWeight: number): Span | undefined {
+  const value = ({ score, none, evidence: index }: Span) => score - none + supportWeight * logit(evidence[index]!.score);
+  return spans.reduce<Span | undefined>((best, span) => (best === undefined || value(span) > value(best) ? span : best), undefined);
+}
+
+function count(texts: readonly string[], tokenizer: Tokenizer): number {
+  return texts.reduce((sum, text) => sum + tokenizer.encode(text).ids.length, 0);
+}

@@ -1,0 +1,56 @@
+import type { Tokenizer } from "@clara/model";
+import { describe, expect, it } from "vitest";
+import { layOut, questionTokens } from "./sequences.ts";
+
+/** One token per character: ids are char codes, offsets are easy to see. */
+const letters: Tokenizer = {
+  id: "letters",
+  cls: 1,
+  sep: 2,
+  pad: 0,
+  unknown: 3,
+  encode: (text) => ({
+    ids: Int32Array.from(text, (c) => c.charCodeAt(0)),
+    starts: Uint32Array.from(text, (_, i) => i),
+    ends: Uint32Array.from(text, (_, i) => i + 1),
+  }),
+};
+const code = (text: string) => [...text].map((c) => c.charCodeAt(0));
+
+describe("layOut", () => {
+  it("puts the fragments of a group behind the question, with offsets into their texts", () => {
+    const [sequence, ...rest] = layOut("q?", ["abcdef", "xyz"], [[{ evidence: 0, start: 2, end: 4 }, { evidence: 1, start: 0, end: 3 }]], letters);
+    expect(rest).toEqual([]);
+    expect([...sequence!.ids]).toEqual([1, ...code("q?"), 2, ...code("cd"), 2, ...code("xyz"), 2]);
+    expect([...sequence!.types]).toEqual([0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1]);
+    expect([...sequence!.fragment]).toEqual([-1, -1, -1, -1, 0, 0, -1, 1, 1, 1, -1]);
+    expect([...sequence!.starts.slice(4, 6)]).toEqual([2, 3]);
+    expect([...sequence!.ends.slice(7, 10)]).toEqual([1, 2, 3]);
+    expect(sequence!.evidence).toEqual([0, 1]);
+  });
+
+  it("cuts a text that is too long into pieces that overlap, and loses no token", () => {
+    const text = "abcdefghijklmnopqrstuvwxyz";
+    const rows = layOut("q", [text], [[{ evidence: 0, start: 0, end: 26 }]], letters, { maxTokens: 14, strideTokens: 4 });
+    const seen = rows.map(({ starts, fragment }) => text.slice(starts[fragment.indexOf(0)], starts[fragment.lastIndexOf(0)]! + 1));
+    expect(seen).toEqual(["abcdefghij", "ghijklmnop", "mnopqrstuv", "stuvwxyz"]);
+    expect(Math.max(...rows.map(({ ids }) => ids.length))).toBe(14);
+  });
+
+  it("starts a further sequence when a group does not fit, and keeps groups apart", () => {
+    const both = [{ evidence: 0, start: 0, end: 6 }, { evidence: 1, start: 0, end: 6 }];
+    expect(layOut("q", ["aaaaaa", "bbbbbb"], [both], letters, { maxTokens: 14, strideTokens: 2 })).toHaveLength(2);
+    expect(layOut("q", ["aaaaaa", "bbbbbb"], [both], letters, { maxTokens: 32, strideTokens: 2 })).toHaveLength(1);
+    expect(layOut("q", ["aaaaaa", "bbbbbb"], both.map((fragment) => [fragment]), letters)).toHaveLength(2);
+  });
+
+  it("reads a long question only as far as the documented limit", () => {
+    const [sequence] = layOut("q".repeat(1000), ["abc"], [[{ evidence: 0, start: 0, end: 3 }]], letters);
+    expect(sequence!.ids).toHaveLength(1 + questionTokens + 1 + 3 + 1);
+  });
+
+  it("offers no sequence for no text", () => {
+    expect(layOut("q", [""], [[{ evidence: 0, start: 0, end: 0 }]], letters)).toEqual([]);
+    expect(layOut("q", [], [], letters)).toEqual([]);
+  });
+});

@@ -1,0 +1,104 @@
+import type { Tokenizer } from "@clara/model";
+
+/** A slice of one evidence's text that the reader sees as one fragment. */
+export interface Fragment {
+  /** Position in the list of evidence. */
+  readonly evidence: number;
+  /** UTF-16 offsets into the evidence's text, end exclusive. */
+  readonly start: number;
+  readonly end: number;
+}
+
+/** One row of the reader's batch: `[CLS] question [SEP] fragment [SEP] fragment [SEP] …`. */
+export interface Sequence {
+  readonly ids: Int32Array;
+  readonly types: Int32Array;
+  /** [T] index of the fragment a token belongs to, -1 for the question and the separators. */
+  readonly fragment: Int32Array;
+  /** [T] UTF-16 offsets into the evidence's text. */
+  readonly starts: Uint32Array;
+  readonly ends: Uint32Array;
+  readonly evidence: readonly number[];
+}
+
+/** Longest question in tokens; the rest of a longer one is not read. */
+export const questionTokens = 64;
+
+/**
+ * Lays fragments out for the reader.
+ *
+ * @param groups fragments that share a sequence; a group that does not fit is continued in further sequences
+ * @param maxTokens positions of the model
+ * @param strideTokens tokens that two pieces of one long fragment share, so that an answer at the seam is whole in one
+ */
+export function layOut(
+  question: string,
+  texts: readonly string[],
+  groups: readonly (readonly Fragment[])[],
+  tokenizer: Tokenizer,
+  { maxTokens = 512, strideTokens = 64 }: { maxTokens?: number; strideTokens?: number } = {},
+): Sequence[] {
+  const asked = tokenizer.encode(question).ids.slice(0, questionTokens);
+  const room = maxTokens - asked.length - 2;
+  const sequences: Sequence[] = [];
+  for (const group of groups) {
+    let row: Piece[] = [];
+    let used = 0;
+    for (const fragment of group) {
+      for (const piece of cut(fragment, texts[fragment.evidence]!, tokenizer, room - 1, strideTokens)) {
+        if (used + piece.ids.length + 1 > room && row.length > 0) {
+          sequences.push(assemble(asked, row, tokenizer));
+          row = [];
+          used = 0;
+        }
+        row.push(piece);
+        used += piece.ids.length + 1;
+      }
+    }
+    if (row.length > 0) sequences.push(assemble(asked, row, tokenizer));
+  }
+  return sequences;
+}
+
+interface Piece {
+  readonly evidence: number;
+  readonly ids: Int32Array;
+  readonly starts: Uint32Array;
+  readonly ends: Uint32Array;
+}
+
+function cut({ evidence, start, end }: Fragment, text: string, tokenizer: Tokenizer, room: number, stride: number): Piece[] {
+  const { ids, starts, ends } = tokenizer.encode(text.slice(start, end));
+  const pieces: Piece[] = [];
+  for (let from = 0; from < ids.length; from += room - stride) {
+    const to = Math.min(ids.length, from + room);
+    pieces.push({
+      evidence,
+      ids: ids.subarray(from, to),
+      starts: starts.subarray(from, to).map((offset) => offset + start),
+      ends: ends.subarray(from, to).map((offset) => offset + start),
+    });
+    if (to === ids.length) break;
+  }
+  return pieces;
+}
+
+function assemble(question: Int32Array, pieces: readonly Piece[], { cls, sep }: Tokenizer): Sequence {
+  const T = question.length + 2 + pieces.reduce((sum, { ids }) => sum + ids.length + 1, 0);
+  const ids = new Int32Array(T).fill(sep);
+  const types = new Int32Array(T).fill(1, question.length + 2);
+  const fragment = new Int32Array(T).fill(-1);
+  const starts = new Uint32Array(T);
+  const ends = new Uint32Array(T);
+  ids[0] = cls;
+  ids.set(question, 1);
+  let at = question.length + 2;
+  pieces.forEach((piece, index) => {
+    ids.set(piece.ids, at);
+    starts.set(piece.starts, at);
+    ends.set(piece.ends, at);
+    fragment.fill(index, at, at + piece.ids.length);
+    at += piece.ids.length + 1;
+  });
+  return { ids, types, fragment, starts, ends, evidence: pieces.map(({ evidence }) => evidence) };
+}

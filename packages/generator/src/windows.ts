@@ -1,0 +1,77 @@
+import type { Evidence, Memory } from "@clara/core";
+import type { Fragment } from "./sequences.ts";
+
+/** What the question's words say about a text, 0–1: the idf of those that occur in it over the idf of all. */
+export type Overlap = (text: string) => number;
+
+export interface WindowOptions {
+  /** Windows to open, before neighbours are added. @default 4 */
+  readonly windows?: number;
+  /** Windows added on both sides of a chosen one. @default 1 */
+  readonly neighbours?: number;
+  /** Weight of the word overlap beside the cosine. @default 0.3 */
+  readonly overlapWeight?: number;
+}
+
+/**
+ * Chooses the windows of text worth reading: those whose memory token points where the question points.
+ *
+ * The score of a window is its memory token's cosine with the question, plus a lesser share of the question's words in
+ * it. The best windows of all evidence together are taken, widened by their neighbours, merged where they touch, and
+ * given in the order of the evidence and of the text.
+ *
+ * @param query [D] unit vector of the question
+ * @throws nothing: evidence without a memory, or with nothing but a title, offers no window.
+ */
+export function chooseWindows(
+  query: Float32Array,
+  evidence: readonly Evidence[],
+  overlap: Overlap,
+  { windows = 4, neighbours = 1, overlapWeight = 0.3 }: WindowOptions = {},
+): Fragment[] {
+  const scored = evidence.flatMap(({ memory, text }, index) =>
+    memory === undefined
+      ? []
+      : cosines(query, memory).flatMap((cosine, m) => {
+          const [start, end] = [memory.spans[2 * m]!, memory.spans[2 * m + 1]!];
+          return start === end ? [] : [{ index, m, score: cosine + overlapWeight * overlap(text.slice(start, end)) }];
+        }),
+  );
+  scored.sort((a, b) => b.score - a.score || a.index - b.index || a.m - b.m);
+  const ranges = scored.slice(0, windows).map(({ index, m }): Fragment => {
+    const { spans, count } = evidence[index]!.memory!;
+    let first = m;
+    let last = m;
+    for (let n = 0; n < neighbours; n++) {
+      if (first > 0 && spans[2 * first - 1]! > 0) first -= 1;
+      if (last < count - 1) last += 1;
+    }
+    return { evidence: index, start: spans[2 * first]!, end: spans[2 * last + 1]! };
+  });
+  return merge(ranges);
+}
+
+function merge(ranges: Fragment[]): Fragment[] {
+  const merged: Fragment[] = [];
+  for (const range of ranges.sort((a, b) => a.evidence - b.evidence || a.start - b.start)) {
+    const last = merged.at(-1);
+    // Up to two characters between them is white space or a hyphen between two windows, not a gap.
+    if (last?.evidence === range.evidence && range.start <= last.end + 2) {
+      merged[merged.length - 1] = { ...last, end: Math.max(last.end, range.end) };
+    } else merged.push(range);
+  }
+  return merged;
+}
+
+function cosines(query: Float32Array, { vectors, count, width }: Memory): number[] {
+  return Array.from({ length: count }, (_, m) => {
+    let dot = 0;
+    let square = 0;
+    for (let d = 0; d < width; d++) {
+      const value = vectors[m * width + d]!;
+      dot += value * query[d]!;
+      square += value * value;
+    }
+    return square === 0 ? 0 : dot / Math.sqrt(square);
+  });
+}

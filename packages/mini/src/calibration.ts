@@ -1,0 +1,18 @@
+/**
+ * Logistic fits on questions that no reported figure uses. Written by apps/rag-master/scripts/calibrate.ts;
+ * what was fitted on what, and the curves: docs/calibration.md.
+ */
+export interface Calibration {
+  /** Whether a passage supports an answer, from cosines of its memory and word overlap with the question. */
+  readonly support: { readonly bias: number; readonly best: number; readonly mean: number; readonly overlap: number };
+  /** Whether an answer is right, from the reader's margin and the log-odds of the support. */
+  readonly confidence: { readonly bias: number; readonly margin: number; readonly support: number };
+  /** How far the log-odds of the support move the choice between answers, in logits of the reader. */
+  readonly supportWeight: number;
+}
+
+export const calibration: Calibration = {
+  support: { bias: -6.5, best: 9, mean: 3, overlap: 4 },
+  confidence: { bias: -1, margin: 0.25, support: 0.4 },
+  supportWeight: 0.5,
+};
