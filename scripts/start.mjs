@@ -4,4 +4,7 @@ import { launch, root, setup } from "./setup.mjs";
 
 const node = setup();
 const args = process.argv.slice(2);
-process.exitCode = launch(node, [join(root, "apps/rag-master/bin/rag-master.js"), ...(args.length > 0 ? args : ["tour", join(root, "examples/shop")])]);
+process.exitCode = launch(node, [
+  join(root, "apps/rag-master/bin/rag-master.js"),
+  ...(args.length > 0 ? args : ["tour", join(root, "examples/shop")]),
+]);

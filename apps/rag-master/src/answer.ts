@@ -4,7 +4,15 @@ import { englishAnalyzer, hybrid } from "@clara/retrieval";
 import { type Citation, cite } from "./cite.ts";
 import type { RagConfig } from "./config/index.ts";
 import type { Corpus } from "./corpus.ts";
-import { citationRail, type Decision, generationRail, inputRail, outputRail, type RefusalReason, retrievalRail } from "./guardrails.ts";
+import {
+  citationRail,
+  type Decision,
+  generationRail,
+  inputRail,
+  outputRail,
+  type RefusalReason,
+  retrievalRail,
+} from "./guardrails.ts";
 import type { Model } from "./model.ts";
 import { overlapWith } from "./overlap.ts";
 import { type Ranked, rerank } from "./rerank.ts";
@@ -24,10 +32,17 @@ export interface Answer {
   /** Tokens of the hits' text, and those that were read as text. */
   readonly tokens: { readonly text: number; readonly read: number };
   /** Milliseconds. */
-  readonly timings: { readonly retrieve: number; readonly rerank: number; readonly firstToken: number; readonly total: number };
+  readonly timings: {
+    readonly retrieve: number;
+    readonly rerank: number;
+    readonly firstToken: number;
+    readonly total: number;
+  };
   readonly record: string;
   /** What the rails decided, in order, up to the one that refused. */
   readonly decisions: readonly Decision[];
+  /** Best answer's score minus the no-answer score, in logits of the reader; 0 when nothing was generated. */
+  readonly margin: number;
   /** What would have been said, kept for the record and for measuring: set even when a rail refused it. */
   readonly draft: string | null;
 }
@@ -38,6 +53,7 @@ export interface AnswerHit {
   readonly score: number;
   readonly rank: number;
   readonly from: NonNullable<Hit["from"]>;
+  readonly features: Ranked["features"];
 }
 
 export interface AnswerOptions {
@@ -55,9 +71,16 @@ export interface AnswerOptions {
  *
  * @throws ClaraError "input" for an empty question, "aborted" when the signal fires.
  */
-export async function answer(question: string, corpus: Corpus, model: Model, config: RagConfig, options: AnswerOptions = {}): Promise<Answer> {
+export async function answer(
+  question: string,
+  corpus: Corpus,
+  model: Model,
+  config: RagConfig,
+  options: AnswerOptions = {},
+): Promise<Answer> {
   const { context = "mixed", draft = false, signal, onToken } = options;
-  if (question.trim() === "") throw new ClaraError("input", 'the question is empty; ask something, as in: ask "What does the jacket cost?"');
+  if (question.trim() === "")
+    throw new ClaraError("input", 'the question is empty; ask something, as in: ask "What does the jacket cost?"');
   const clock = stopwatch();
   const steps: Steps = { question, clock, decisions: [], ranked: [] };
 
@@ -76,7 +99,13 @@ export async function answer(question: string, corpus: Corpus, model: Model, con
   const found = check(steps, retrievalRail(best, { ...config.reranking, ...config.guardrails }));
   if (!found && !draft) return refusal(steps);
 
-  const evidence = steps.ranked.map(({ passage, memory, score }) => ({ id: passage.id, title: passage.title, text: passage.text, memory, score }));
+  const evidence = steps.ranked.map(({ passage, memory, score }) => ({
+    id: passage.id,
+    title: passage.title,
+    text: passage.text,
+    memory,
+    score,
+  }));
   const pieces: string[] = [];
   const generated = await model.generator.generate({ text: question, vector }, evidence, {
     context,
@@ -85,7 +114,11 @@ export async function answer(question: string, corpus: Corpus, model: Model, con
     ...(signal && { signal }),
   });
   clock.lap("firstToken");
-  if (generated === null) return refusal({ ...steps, decisions: [...steps.decisions, retrievalRail(0, { ...config.reranking, allowOutOfContext: false })] });
+  if (generated === null)
+    return refusal({
+      ...steps,
+      decisions: [...steps.decisions, retrievalRail(0, { ...config.reranking, allowOutOfContext: false })],
+    });
   steps.generated = generated;
 
   steps.citations = generated.quotes.map((quote) => {
@@ -104,7 +137,13 @@ export async function answer(question: string, corpus: Corpus, model: Model, con
 }
 
 export function hybridOf({ sparse, dense }: Corpus, { retrieval }: RagConfig): ReturnType<typeof hybrid> {
-  return hybrid({ sparse, dense, sparseK: retrieval.sparseTopK, denseK: retrieval.denseTopK, fusion: retrieval.fusion });
+  return hybrid({
+    sparse,
+    dense,
+    sparseK: retrieval.sparseTopK,
+    denseK: retrieval.denseTopK,
+    fusion: retrieval.fusion,
+  });
 }
 
 interface Steps {
@@ -112,7 +151,7 @@ interface Steps {
   readonly clock: ReturnType<typeof stopwatch>;
   decisions: Decision[];
   ranked: readonly Ranked[];
-  generated?: { answer: string; confidence: number; tokens: { text: number; read: number } };
+  generated?: { answer: string; confidence: number; margin: number; tokens: { text: number; read: number } };
   citations?: readonly Citation[];
 }
 
@@ -125,7 +164,10 @@ function refusal(steps: Steps): Answer {
   return report(steps, steps.decisions.find(({ pass }) => !pass)?.reason ?? "out_of_context");
 }
 
-function report({ question, clock, decisions, ranked, generated, citations = [] }: Steps, reason: RefusalReason | null): Answer {
+function report(
+  { question, clock, decisions, ranked, generated, citations = [] }: Steps,
+  reason: RefusalReason | null,
+): Answer {
   return {
     question,
     answer: reason === null ? generated!.answer : null,
@@ -133,11 +175,19 @@ function report({ question, clock, decisions, ranked, generated, citations = [] 
     reason,
     confidence: generated?.confidence ?? 0,
     citations: reason === null ? citations : [],
-    hits: ranked.map(({ hit, passage, score }, index) => ({ passage: passage.id, document: passage.document, score, rank: index + 1, from: hit.from ?? {} })),
+    hits: ranked.map(({ hit, passage, score, features }, index) => ({
+      passage: passage.id,
+      document: passage.document,
+      score,
+      rank: index + 1,
+      from: hit.from ?? {},
+      features,
+    })),
     tokens: generated?.tokens ?? { text: 0, read: 0 },
     timings: clock.done(),
     record: randomUUID(),
     decisions,
+    margin: generated?.margin ?? 0,
     draft: generated?.answer ?? null,
   };
 }

@@ -1,8 +1,8 @@
 import { dequantizeMemory, type QuantizedMemory } from "@clara/compressor";
 import type { Document, Memory, Passage, WritableRetriever } from "@clara/core";
-import { bm25, exact, hnsw } from "@clara/retrieval";
-import type { Bm25Retriever } from "@clara/retrieval";
 import type { Pack } from "@clara/pack";
+import type { Bm25Retriever } from "@clara/retrieval";
+import { bm25, exact, hnsw } from "@clara/retrieval";
 
 /** What questions are asked of: passages, their memories, and the indexes over both. */
 export interface Corpus {

@@ -37,7 +37,11 @@ export async function evaluateRetrieval(
   corpus: Corpus,
   model: Model,
   config: RagConfig,
-  { k = 100, onProgress, signal }: { k?: number; onProgress?: (done: number, total: number) => void; signal?: AbortSignal } = {},
+  {
+    k = 100,
+    onProgress,
+    signal,
+  }: { k?: number; onProgress?: (done: number, total: number) => void; signal?: AbortSignal } = {},
 ): Promise<RetrievalSummary> {
   const times: number[] = [];
   const rankings: { ids: string[]; relevant: ReadonlyMap<string, number> }[] = [];

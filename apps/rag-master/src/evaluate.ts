@@ -1,10 +1,22 @@
 import type { Context } from "@clara/core";
-import { auroc, bestOf, bootstrap, coverMatch, type EvaluationRecord, exactMatch, f1Score, mean, percentile, precisionRecall, recallAt } from "@clara/evaluation";
+import {
+  auroc,
+  bestOf,
+  bootstrap,
+  coverMatch,
+  type EvaluationRecord,
+  exactMatch,
+  f1Score,
+  mean,
+  percentile,
+  precisionRecall,
+  recallAt,
+} from "@clara/evaluation";
 import { type Answer, answer } from "./answer.ts";
 import type { RagConfig } from "./config/index.ts";
 import type { Corpus } from "./corpus.ts";
+import { corpusOfTexts } from "./corpus-of-texts.ts";
 import type { Model } from "./model.ts";
-import { corpusOfTexts } from "./rag-master.ts";
 
 export interface Outcome {
   readonly record: EvaluationRecord;
@@ -25,7 +37,11 @@ export interface EvaluationSummary {
   readonly f1Any: number | null;
   readonly recall: Readonly<Record<"1" | "3" | "5", number>> | null;
   readonly refused: number;
-  readonly refusal: { readonly auroc: number | null; readonly precision: number | null; readonly recall: number | null };
+  readonly refusal: {
+    readonly auroc: number | null;
+    readonly precision: number | null;
+    readonly recall: number | null;
+  };
   readonly citations: { readonly given: number; readonly verified: number; readonly holdAnswer: number | null };
   readonly tokens: { readonly text: number; readonly read: number };
   readonly ms: { readonly firstToken: { p50: number; p95: number }; readonly total: { p50: number; p95: number } };
@@ -50,10 +66,19 @@ export async function* evaluate(
 ): AsyncGenerator<Outcome, void, undefined> {
   for await (const record of records) {
     const source = record.docs
-      ? await corpusOfTexts(record.docs.map((text, index) => ({ id: String(index), text })), model, config.compression.rate, { split: false })
+      ? await corpusOfTexts(
+          record.docs.map((text, index) => ({ id: String(index), text })),
+          model,
+          config.compression.rate,
+          { split: false },
+        )
       : corpus;
     if (source === undefined) throw missingDocuments(record);
-    const given = await answer(record.question, source, model, config, { context, draft: true, ...(signal && { signal }) });
+    const given = await answer(record.question, source, model, config, {
+      context,
+      draft: true,
+      ...(signal && { signal }),
+    });
     yield { record, answer: given, ranked: record.docs ? given.hits.map(({ document }) => Number(document)) : [] };
   }
 }
@@ -67,7 +92,10 @@ function missingDocuments({ id }: EvaluationRecord): Error {
  *
  * `refusal.auroc` asks how well the confidence of a draft tells answerable from unanswerable questions.
  */
-export function summarize(outcomes: readonly Outcome[], { context, rate }: { context: Context; rate: number }): EvaluationSummary {
+export function summarize(
+  outcomes: readonly Outcome[],
+  { context, rate }: { context: Context; rate: number },
+): EvaluationSummary {
   const answerable = outcomes.filter(({ record }) => record.answerable);
   const measured = (measure: Measure, text: (answer: Answer) => string, any = false) =>
     answerable.map(({ record, answer: given }) =>
@@ -80,10 +108,15 @@ export function summarize(outcomes: readonly Outcome[], { context, rate }: { con
   const recall = (k: number) => mean(judged.map(({ record, ranked }) => recallAt(ranked, new Set(record.positive), k)));
   const citations = outcomes.flatMap(({ answer: given }) => given.citations.map((citation) => ({ citation, given })));
   const refused = outcomes.map(({ answer: given }) => given.refused);
-  const { precision, recall: refusalRecall } = precisionRecall(refused, outcomes.map(({ record }) => !record.answerable));
+  const { precision, recall: refusalRecall } = precisionRecall(
+    refused,
+    outcomes.map(({ record }) => !record.answerable),
+  );
   const times = (name: "firstToken" | "total") => {
     const values = outcomes.map(({ answer: given }) => given.timings[name]).filter((ms) => ms > 0);
-    return values.length === 0 ? { p50: 0, p95: 0 } : { p50: round(percentile(values, 50), 1), p95: round(percentile(values, 95), 1) };
+    return values.length === 0
+      ? { p50: 0, p95: 0 }
+      : { p50: round(percentile(values, 50), 1), p95: round(percentile(values, 95), 1) };
   };
   return {
     n: outcomes.length,
@@ -97,14 +130,21 @@ export function summarize(outcomes: readonly Outcome[], { context, rate }: { con
     recall: judged.length === 0 ? null : { 1: round(recall(1)), 3: round(recall(3)), 5: round(recall(5)) },
     refused: refused.filter(Boolean).length,
     refusal: {
-      auroc: rounded(auroc(outcomes.map(({ answer: given }) => given.confidence), outcomes.map(({ record }) => record.answerable))),
+      auroc: rounded(
+        auroc(
+          outcomes.map(({ answer: given }) => given.confidence),
+          outcomes.map(({ record }) => record.answerable),
+        ),
+      ),
       precision: rounded(precision),
       recall: rounded(refusalRecall),
     },
     citations: {
       given: citations.length,
       verified: citations.filter(({ citation }) => citation.verified).length,
-      holdAnswer: share(citations.map(({ citation, given }) => (citation.quote.includes(given.answer ?? "\0") ? 1 : 0))),
+      holdAnswer: share(
+        citations.map(({ citation, given }) => (citation.quote.includes(given.answer ?? "\0") ? 1 : 0)),
+      ),
     },
     tokens: {
       text: outcomes.reduce((sum, { answer: given }) => sum + given.tokens.text, 0),
@@ -112,7 +152,11 @@ export function summarize(outcomes: readonly Outcome[], { context, rate }: { con
     },
     ms: { firstToken: times("firstToken"), total: times("total") },
     ci95: { f1: f1.length === 0 ? null : (bootstrap(f1).map((value) => round(value)) as [number, number]) },
-    always: { em: share(measured(exactMatch, draft)), f1: share(measured(f1Score, draft)), f1Any: share(measured(f1Score, draft, true)) },
+    always: {
+      em: share(measured(exactMatch, draft)),
+      f1: share(measured(f1Score, draft)),
+      f1Any: share(measured(f1Score, draft, true)),
+    },
   };
 }
 

@@ -19,7 +19,10 @@ export function inputRail(question: string, { maxCharacters }: { maxCharacters: 
 }
 
 /** @param best the best support score, 0–1; 0 when nothing was found */
-export function retrievalRail(best: number, { minScore, allowOutOfContext }: { minScore: number; allowOutOfContext: boolean }): Decision {
+export function retrievalRail(
+  best: number,
+  { minScore, allowOutOfContext }: { minScore: number; allowOutOfContext: boolean },
+): Decision {
   return decide("retrieval", allowOutOfContext || best >= minScore, best, minScore, "out_of_context");
 }
 
@@ -27,7 +30,10 @@ export function generationRail(confidence: number, { minConfidence }: { minConfi
   return decide("generation", confidence >= minConfidence, confidence, minConfidence, "low_confidence");
 }
 
-export function citationRail(citations: readonly Citation[], { requireCitations }: { requireCitations: boolean }): Decision {
+export function citationRail(
+  citations: readonly Citation[],
+  { requireCitations }: { requireCitations: boolean },
+): Decision {
   const verified = citations.filter((citation) => citation.verified).length;
   return decide("citation", !requireCitations || verified > 0, verified, 1, "no_citation");
 }
@@ -38,6 +44,12 @@ export function outputRail(answer: string, { blocked }: { blocked: readonly stri
   return decide("output", found === 0, found, 0, "blocked_output");
 }
 
-function decide(rail: Decision["rail"], pass: boolean, score: number, threshold: number, reason: RefusalReason): Decision {
+function decide(
+  rail: Decision["rail"],
+  pass: boolean,
+  score: number,
+  threshold: number,
+  reason: RefusalReason,
+): Decision {
   return { rail, pass, score, threshold, reason: pass ? null : reason };
 }

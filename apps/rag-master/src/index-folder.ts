@@ -4,9 +4,10 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { meanKey, type QuantizedMemory, quantizeMemory } from "@clara/compressor";
 import { ClaraError, type Document, type Passage, throwIfAborted } from "@clara/core";
-import { openPack, type PackContent, type PackIdentity, readPackText, writePack } from "@clara/pack";
+import { openPack, type PackIdentity, readPackText, writePack } from "@clara/pack";
 import { englishAnalyzer } from "@clara/retrieval";
-import { findFiles, type FoundFile, loadFile } from "./loaders/index.ts";
+import { passageTokens } from "./corpus-of-texts.ts";
+import { type FoundFile, findFiles, loadFile } from "./loaders/index.ts";
 import type { Model } from "./model.ts";
 import { splitDocument } from "./split/index.ts";
 
@@ -39,9 +40,6 @@ export interface IndexOptions {
   readonly onProgress?: (stage: "read" | "compress", done: number, total: number) => void;
 }
 
-/** Tokens of one passage at most: what MiniLM was trained on, less the title's. */
-const passageTokens = 200;
-
 export function identityOf(model: Model, rate: number): PackIdentity {
   return { model: model.id, tokenizer: model.tokenizer.id, analyzer: englishAnalyzer.id, rate, width: model.width };
 }
@@ -50,7 +48,10 @@ export function identityOf(model: Model, rate: number): PackIdentity {
  * Brings a pack in step with files and folders: new and changed files are compressed, the rest is kept, documents whose
  * files are gone are dropped. A file that cannot be read is listed and never stops the run.
  */
-export async function indexFolder(paths: readonly string[], { pack, model, rate, dryRun = false, signal, onProgress }: IndexOptions): Promise<IndexReport> {
+export async function indexFolder(
+  paths: readonly string[],
+  { pack, model, rate, dryRun = false, signal, onProgress }: IndexOptions,
+): Promise<IndexReport> {
   const started = performance.now();
   const identity = identityOf(model, rate);
   const previous = await openPrevious(pack, identity);
@@ -73,7 +74,13 @@ export async function indexFolder(paths: readonly string[], { pack, model, rate,
       if ("skip" in loaded) problems.push({ path: file.id, reason: loaded.skip, failed: false });
       else {
         const { document, blocks } = loaded;
-        fresh.push({ document, passages: splitDocument(document, blocks, { tokens: (text) => model.tokenizer.encode(text).ids.length, maxTokens: passageTokens }) });
+        fresh.push({
+          document,
+          passages: splitDocument(document, blocks, {
+            tokens: (text) => model.tokenizer.encode(text).ids.length,
+            maxTokens: passageTokens,
+          }),
+        });
         for (const note of loaded.notes) notes.push({ path: file.id, note });
       }
     } catch (error) {
@@ -84,8 +91,10 @@ export async function indexFolder(paths: readonly string[], { pack, model, rate,
 
   const passages = fresh.flatMap((loaded) => loaded.passages);
   const keptIds = new Set(kept.map(({ id }) => id));
-  const deleted = previous ? [...previous.documents.keys()].filter((id) => !files.some((file) => file.id === id)).length : 0;
-  const content: PackContent = {
+  const deleted = previous
+    ? [...previous.documents.keys()].filter((id) => !files.some((file) => file.id === id)).length
+    : 0;
+  const content: Draft = {
     documents: [...kept, ...fresh.map(({ document }) => document)].sort((a, b) => (a.id < b.id ? -1 : 1)),
     passages: previous ? [...previous.passages.values()].filter(({ document }) => keptIds.has(document)) : [],
     memories: new Map(),
@@ -96,8 +105,14 @@ export async function indexFolder(paths: readonly string[], { pack, model, rate,
     content.keys.set(id, previous!.key(id));
   }
   if (!dryRun) {
-    await compressInto(content, passages, { model, rate, ...(signal && { signal }), ...(onProgress && { onProgress }) });
-    const changed = fresh.length > 0 || deleted > 0 || previous === undefined || kept.length !== previous.documents.size;
+    await compressInto(content, passages, {
+      model,
+      rate,
+      ...(signal && { signal }),
+      ...(onProgress && { onProgress }),
+    });
+    const changed =
+      fresh.length > 0 || deleted > 0 || previous === undefined || kept.length !== previous.documents.size;
     if (changed) await writePack(pack, { identity, content });
   }
   const failed = problems.filter((problem) => problem.failed).length;
@@ -118,17 +133,31 @@ export async function indexFolder(paths: readonly string[], { pack, model, rate,
   };
 }
 
+/** A pack's content while it is gathered. */
+type Draft = {
+  documents: Document[];
+  passages: Passage[];
+  memories: Map<string, QuantizedMemory>;
+  keys: Map<string, Float32Array>;
+};
+
 /** Compresses again, with today's model and rate, from the text that the pack kept. */
-export async function recompress({ pack, model, rate, signal, onProgress }: Omit<IndexOptions, "dryRun">): Promise<{ passages: number; memoryTokens: number }> {
+export async function recompress({
+  pack,
+  model,
+  rate,
+  signal,
+  onProgress,
+}: Omit<IndexOptions, "dryRun">): Promise<{ passages: number; memoryTokens: number }> {
   const { documents, passages } = await readPackText(pack);
-  const content: PackContent = { documents: [...documents], passages: [], memories: new Map(), keys: new Map() };
+  const content: Draft = { documents: [...documents], passages: [], memories: new Map(), keys: new Map() };
   await compressInto(content, passages, { model, rate, ...(signal && { signal }), ...(onProgress && { onProgress }) });
   const { counts } = await writePack(pack, { identity: identityOf(model, rate), content });
   return { passages: counts.passages, memoryTokens: counts.memoryTokens };
 }
 
 async function compressInto(
-  content: PackContent,
+  content: Draft,
   passages: readonly Passage[],
   { model, rate, signal, onProgress }: Pick<IndexOptions, "model" | "rate" | "signal" | "onProgress">,
 ): Promise<void> {
@@ -144,19 +173,29 @@ async function compressInto(
   });
 }
 
-async function openPrevious(pack: string, expect: PackIdentity): Promise<Awaited<ReturnType<typeof openPack>> | undefined> {
+async function openPrevious(
+  pack: string,
+  expect: PackIdentity,
+): Promise<Awaited<ReturnType<typeof openPack>> | undefined> {
   if (!existsSync(pack)) return undefined;
   if (existsSync(join(pack, "manifest.json"))) return openPack(pack, { expect });
   const { readdir, stat } = await import("node:fs/promises");
-  if (!(await stat(pack)).isDirectory()) throw new ClaraError("pack", `${pack} is a file, and a pack is a directory; choose another --pack`);
+  if (!(await stat(pack)).isDirectory())
+    throw new ClaraError("pack", `${pack} is a file, and a pack is a directory; choose another --pack`);
   const others = (await readdir(pack)).filter((name) => !name.startsWith("."));
-  if (others.length > 0) throw new ClaraError("pack", `${pack} holds other files and no pack (found ${others[0]}); choose an empty or new directory for --pack`);
+  if (others.length > 0)
+    throw new ClaraError(
+      "pack",
+      `${pack} holds other files and no pack (found ${others[0]}); choose an empty or new directory for --pack`,
+    );
   return undefined;
 }
 
 async function hashOf(file: FoundFile): Promise<string> {
   try {
-    return createHash("sha256").update(await readFile(file.path)).digest("hex");
+    return createHash("sha256")
+      .update(await readFile(file.path))
+      .digest("hex");
   } catch {
     return ""; // unreadable now: the loader will say why
   }

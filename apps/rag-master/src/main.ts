@@ -11,17 +11,17 @@ import { addEvaluateRetrieval } from "./commands/evaluate-retrieval-command.ts";
 import { addIndex } from "./commands/index-command.ts";
 import { addSearch } from "./commands/search.ts";
 import { addTour } from "./commands/tour.ts";
-import { createTerminal, exitCode, formatError } from "./terminal/index.ts";
+import { createTerminal, exitCode } from "./terminal/index.ts";
 
 const args = process.argv.slice(2);
 const debug = args.includes("--debug");
 const terminal = createTerminal({
   stdout: process.stdout,
   stderr: process.stderr,
-  stdoutIsTerminal: process.stdout.isTTY === true,
-  stderrIsTerminal: process.stderr.isTTY === true,
   quiet: args.includes("--quiet"),
-  noColor: (process.env.NO_COLOR ?? "") !== "",
+  json: args.includes("--json"),
+  color: (process.env.NO_COLOR ?? "") === "",
+  debug,
 });
 const stop = new AbortController();
 process.once("SIGINT", () => stop.abort());
@@ -41,14 +41,15 @@ const program = new Command("rag-master")
   .showHelpAfterError("(add --help for the flags and examples)")
   .configureHelp({ showGlobalOptions: true })
   .exitOverride();
-for (const add of [addIndex, addAsk, addSearch, addEvaluate, addEvaluateRetrieval, addConfig, addDoctor, addTour]) add(program, context);
+for (const add of [addIndex, addAsk, addSearch, addEvaluate, addEvaluateRetrieval, addConfig, addDoctor, addTour])
+  add(program, context);
 
 try {
   if (args.length === 0) program.outputHelp();
   else await program.parseAsync(args, { from: "user" });
 } catch (error) {
   // commander has already said what is wrong with the command line.
-  if (!isCommander(error)) process.stderr.write(`${formatError(error, { debug, colors: terminal.errorColors })}\n`);
+  if (!isCommander(error)) terminal.error(error);
   process.exitCode = exitCode(error);
 }
 

@@ -38,7 +38,7 @@ export async function loadModel(config: RagConfig, { threads }: LoadModelOptions
     throw new ClaraError(
       "config",
       `compression.model: "${name}" is not on this machine. This version runs the embedded model, "@clara/mini"; ` +
-        "published checkpoints (CLaRa-7B: 14 GB of weights, imported once) cannot be imported yet. Set model: \"@clara/mini\"",
+        'published checkpoints (CLaRa-7B: 14 GB of weights, imported once) cannot be imported yet. Set model: "@clara/mini"',
     );
   }
   const [bytes, tokenizerBytes] = await Promise.all([
@@ -74,7 +74,14 @@ export async function loadModel(config: RagConfig, { threads }: LoadModelOptions
 
 function encoder(weights: Weights, layer: string, threads: number | undefined): Promise<Encoder> {
   const { layers, heads, layerNormEps } = mini.config;
-  return createEncoder({ weights, layers, heads, layerNormEps, prefix: { embeddings: "embeddings", layer }, ...(threads && { threads }) });
+  return createEncoder({
+    weights,
+    layers,
+    heads,
+    layerNormEps,
+    prefix: { embeddings: "embeddings", layer },
+    ...(threads && { threads }),
+  });
 }
 
 function lazily(create: () => Promise<Encoder>, width: number): Encoder {
@@ -98,7 +105,10 @@ async function readChecked(file: URL, sha256: string): Promise<Uint8Array> {
   });
   const found = createHash("sha256").update(bytes).digest("hex");
   if (found !== sha256) {
-    throw new ClaraError("weights", `${file.pathname}: sha256 is ${found}, expected ${sha256} (${bytes.length} bytes found): the file is damaged; install @clara/mini again`);
+    throw new ClaraError(
+      "weights",
+      `${file.pathname}: sha256 is ${found}, expected ${sha256} (${bytes.length} bytes found): the file is damaged; install @clara/mini again`,
+    );
   }
   return bytes;
 }

@@ -9,7 +9,12 @@ import type { Analyzer } from "@clara/retrieval";
  * @param idf the retriever's: ln(1 + (N − n + ½) / (n + ½))
  * @param size passages in the collection, `N`
  */
-export function overlapWith(question: string, analyzer: Analyzer, idf: (term: string) => number, size: number): (text: string) => number {
+export function overlapWith(
+  question: string,
+  analyzer: Analyzer,
+  idf: (term: string) => number,
+  size: number,
+): (text: string) => number {
   const weights = new Map([...new Set(analyzer.analyze(question))].map((term) => [term, weight(idf(term), size)]));
   const all = [...weights.values()].reduce((sum, value) => sum + value, 0);
   return (text) => {

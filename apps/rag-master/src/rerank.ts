@@ -48,10 +48,16 @@ export async function rerank(
   const best = await bestCosines(query, candidates);
   const ranked = candidates.map((candidate, index): Ranked => {
     const { passage, memory } = candidate;
-    const features = { best: best[index]!, mean: meanCosine(query, memory), overlap: overlap(`${passage.title}\n${passage.text}`) };
+    const features = {
+      best: best[index]!,
+      mean: meanCosine(query, memory),
+      overlap: overlap(`${passage.title}\n${passage.text}`),
+    };
     return { ...candidate, features, score: supportOf(features, fit) };
   });
-  const { weights, indices } = tf.tidy(() => selectTopK(tf.tensor2d([ranked.map(({ score }) => score)]), Math.min(k, ranked.length)));
+  const { weights, indices } = tf.tidy(() =>
+    selectTopK(tf.tensor2d([ranked.map(({ score }) => score)]), Math.min(k, ranked.length)),
+  );
   try {
     return [...(await indices.data())].map((index) => ranked[index]!);
   } finally {
@@ -69,7 +75,9 @@ async function bestCosines(query: Float32Array, candidates: readonly Candidate[]
     vectors.set(memory.vectors, n * M * D);
     mask.fill(1, n * M, n * M + memory.count);
   });
-  const scores = tf.tidy(() => maxSim(tf.tensor2d(query, [1, D]), tf.tensor3d(vectors, [N, M, D]), { mask: tf.tensor2d(mask, [N, M]) })); // [N]
+  const scores = tf.tidy(() =>
+    maxSim(tf.tensor2d(query, [1, D]), tf.tensor3d(vectors, [N, M, D]), { mask: tf.tensor2d(mask, [N, M]) }),
+  ); // [N]
   try {
     return (await scores.data()) as Float32Array;
   } finally {

@@ -13,7 +13,8 @@ export type SearchName = (typeof searches)[number];
 
 export function searchName(name: string): SearchName {
   const found = searches.find((search) => search === name);
-  if (found === undefined) throw new ClaraError("option", `--retriever: "${name}" is not known; choose one of ${searches.join(", ")}`);
+  if (found === undefined)
+    throw new ClaraError("option", `--retriever: "${name}" is not known; choose one of ${searches.join(", ")}`);
   return found;
 }
 

@@ -1,4 +1,12 @@
-import { ClaraError, type Context, type Evidence, type Generated, type Generator, type Query, throwIfAborted } from "@clara/core";
+import {
+  ClaraError,
+  type Context,
+  type Evidence,
+  type Generated,
+  type Generator,
+  type Query,
+  throwIfAborted,
+} from "@clara/core";
 import type { Encoder } from "@clara/engine";
 import type { Tokenizer } from "@clara/model";
 import { type ConfidenceFit, confidenceOf, logit } from "./confidence.ts";
@@ -49,7 +57,10 @@ export function quoteGenerator(options: QuoteGeneratorOptions): Generator {
         quotes: [{ evidence: source.id, text: answer, start, end }],
         confidence: confidenceOf({ margin, support: source.score }, confidence),
         margin,
-        tokens: { text: count(texts, tokenizer), read: sequences.reduce((sum, { fragment }) => sum + fragment.filter((f) => f >= 0).length, 0) },
+        tokens: {
+          text: count(texts, tokenizer),
+          read: sequences.reduce((sum, { fragment }) => sum + fragment.filter((f) => f >= 0).length, 0),
+        },
       } satisfies Generated;
     },
   };
@@ -69,13 +80,21 @@ function fragmentsFor(
       "quoteGenerator: context memory needs a reader trained on memories, and this model has none; use context mixed (windows chosen by the memory) or text",
     );
   }
-  if (vector === undefined) throw new ClaraError("option", "quoteGenerator: context mixed needs the question's vector to choose windows, got none");
+  if (vector === undefined)
+    throw new ClaraError(
+      "option",
+      "quoteGenerator: context mixed needs the question's vector to choose windows, got none",
+    );
   return [chooseWindows(vector, evidence, overlap, options)];
 }
 
 function pick(spans: readonly Span[], evidence: readonly Evidence[], supportWeight: number): Span | undefined {
-  const value = ({ score, none, evidence: index }: Span) => score - none + supportWeight * logit(evidence[index]!.score);
-  return spans.reduce<Span | undefined>((best, span) => (best === undefined || value(span) > value(best) ? span : best), undefined);
+  const value = ({ score, none, evidence: index }: Span) =>
+    score - none + supportWeight * logit(evidence[index]!.score);
+  return spans.reduce<Span | undefined>(
+    (best, span) => (best === undefined || value(span) > value(best) ? span : best),
+    undefined,
+  );
 }
 
 function count(texts: readonly string[], tokenizer: Tokenizer): number {

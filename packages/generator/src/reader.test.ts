@@ -28,7 +28,10 @@ describe("bestSpans", () => {
     const end = Float32Array.from([0, 0, 0, 5, 0, 0, 0, 0]);
     // 4 → 3 would score 10.
     expect(bestSpans(sequence, { start, end }, 30)[0]).toMatchObject({ start: 0, end: 3, score: 5 });
-    const long = { start: Float32Array.from([0, 0, 0, 5, 0, 0, 0, 0]), end: Float32Array.from([0, 0, 0, 0, 5, 0, 0, 0]) };
+    const long = {
+      start: Float32Array.from([0, 0, 0, 5, 0, 0, 0, 0]),
+      end: Float32Array.from([0, 0, 0, 0, 5, 0, 0, 0]),
+    };
     expect(bestSpans(sequence, long, 1)[0]).toMatchObject({ start: 0, end: 3, score: 5 });
     expect(bestSpans(sequence, long, 2)[0]).toMatchObject({ start: 0, end: 9, score: 10 });
   });
@@ -46,7 +49,10 @@ describe("spanLogits", () => {
 describe("spanHead", () => {
   it("refuses weights without a head, or of another width", () => {
     expect(() => spanHead({}, "reader.span", 4)).toThrow(/reader.span.weight \[2, 4\].*got none/);
-    const weights = { "h.weight": { shape: [2, 3], data: new Float32Array(6) }, "h.bias": { shape: [2], data: new Float32Array(2) } };
+    const weights = {
+      "h.weight": { shape: [2, 3], data: new Float32Array(6) },
+      "h.bias": { shape: [2], data: new Float32Array(2) },
+    };
     expect(() => spanHead(weights, "h", 4)).toThrow(ClaraError);
     expect(spanHead(weights, "h", 3).weight).toHaveLength(6);
   });

@@ -28,7 +28,10 @@ export function spanHead(weights: Weights, prefix: string, width: number): SpanH
   const weight = weights[`${prefix}.weight`];
   const bias = weights[`${prefix}.bias`];
   if (weight?.data.length !== 2 * width || bias?.data.length !== 2) {
-    throw new ClaraError("weights", `spanHead: needs ${prefix}.weight [2, ${width}] and ${prefix}.bias [2], got ${weight?.shape ?? "none"} and ${bias?.shape ?? "none"}`);
+    throw new ClaraError(
+      "weights",
+      `spanHead: needs ${prefix}.weight [2, ${width}] and ${prefix}.bias [2], got ${weight?.shape ?? "none"} and ${bias?.shape ?? "none"}`,
+    );
   }
   return { weight: weight.data, bias: bias.data };
 }
@@ -78,7 +81,11 @@ export async function readSpans(
 }
 
 /** @returns start logits [T] and end logits [T] of one sequence's states [T, D]. */
-export function spanLogits(states: Float32Array, { weight, bias }: SpanHead, width: number): { start: Float32Array; end: Float32Array } {
+export function spanLogits(
+  states: Float32Array,
+  { weight, bias }: SpanHead,
+  width: number,
+): { start: Float32Array; end: Float32Array } {
   const T = states.length / width;
   const start = new Float32Array(T);
   const end = new Float32Array(T);

@@ -19,7 +19,17 @@ const code = (text: string) => [...text].map((c) => c.charCodeAt(0));
 
 describe("layOut", () => {
   it("puts the fragments of a group behind the question, with offsets into their texts", () => {
-    const [sequence, ...rest] = layOut("q?", ["abcdef", "xyz"], [[{ evidence: 0, start: 2, end: 4 }, { evidence: 1, start: 0, end: 3 }]], letters);
+    const [sequence, ...rest] = layOut(
+      "q?",
+      ["abcdef", "xyz"],
+      [
+        [
+          { evidence: 0, start: 2, end: 4 },
+          { evidence: 1, start: 0, end: 3 },
+        ],
+      ],
+      letters,
+    );
     expect(rest).toEqual([]);
     expect([...sequence!.ids]).toEqual([1, ...code("q?"), 2, ...code("cd"), 2, ...code("xyz"), 2]);
     expect([...sequence!.types]).toEqual([0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1]);
@@ -31,17 +41,32 @@ describe("layOut", () => {
 
   it("cuts a text that is too long into pieces that overlap, and loses no token", () => {
     const text = "abcdefghijklmnopqrstuvwxyz";
-    const rows = layOut("q", [text], [[{ evidence: 0, start: 0, end: 26 }]], letters, { maxTokens: 14, strideTokens: 4 });
-    const seen = rows.map(({ starts, fragment }) => text.slice(starts[fragment.indexOf(0)], starts[fragment.lastIndexOf(0)]! + 1));
+    const rows = layOut("q", [text], [[{ evidence: 0, start: 0, end: 26 }]], letters, {
+      maxTokens: 14,
+      strideTokens: 4,
+    });
+    const seen = rows.map(({ starts, fragment }) =>
+      text.slice(starts[fragment.indexOf(0)], starts[fragment.lastIndexOf(0)]! + 1),
+    );
     expect(seen).toEqual(["abcdefghij", "ghijklmnop", "mnopqrstuv", "stuvwxyz"]);
     expect(Math.max(...rows.map(({ ids }) => ids.length))).toBe(14);
   });
 
   it("starts a further sequence when a group does not fit, and keeps groups apart", () => {
-    const both = [{ evidence: 0, start: 0, end: 6 }, { evidence: 1, start: 0, end: 6 }];
+    const both = [
+      { evidence: 0, start: 0, end: 6 },
+      { evidence: 1, start: 0, end: 6 },
+    ];
     expect(layOut("q", ["aaaaaa", "bbbbbb"], [both], letters, { maxTokens: 14, strideTokens: 2 })).toHaveLength(2);
     expect(layOut("q", ["aaaaaa", "bbbbbb"], [both], letters, { maxTokens: 32, strideTokens: 2 })).toHaveLength(1);
-    expect(layOut("q", ["aaaaaa", "bbbbbb"], both.map((fragment) => [fragment]), letters)).toHaveLength(2);
+    expect(
+      layOut(
+        "q",
+        ["aaaaaa", "bbbbbb"],
+        both.map((fragment) => [fragment]),
+        letters,
+      ),
+    ).toHaveLength(2);
   });
 
   it("reads a long question only as far as the documented limit", () => {

@@ -67,7 +67,13 @@ interface Piece {
   readonly ends: Uint32Array;
 }
 
-function cut({ evidence, start, end }: Fragment, text: string, tokenizer: Tokenizer, room: number, stride: number): Piece[] {
+function cut(
+  { evidence, start, end }: Fragment,
+  text: string,
+  tokenizer: Tokenizer,
+  room: number,
+  stride: number,
+): Piece[] {
   const { ids, starts, ends } = tokenizer.encode(text.slice(start, end));
   const pieces: Piece[] = [];
   for (let from = 0; from < ids.length; from += room - stride) {

@@ -19,7 +19,9 @@ const read = (fragments: ReturnType<typeof chooseWindows>) => fragments.map(({ s
 
 describe("chooseWindows", () => {
   it("takes the window that the memory points at, with one neighbour on each side", () => {
-    expect(read(chooseWindows(along(2), [evidence], none, { windows: 1 }))).toEqual(["1111111111 2222222222 3333333333"]);
+    expect(read(chooseWindows(along(2), [evidence], none, { windows: 1 }))).toEqual([
+      "1111111111 2222222222 3333333333",
+    ]);
   });
 
   it("has no neighbour beyond the ends", () => {
@@ -29,9 +31,17 @@ describe("chooseWindows", () => {
 
   it("merges windows that touch, and gives them in the text's order", () => {
     const query = Float32Array.from([0.6, 0, 0, 0, 0.8]);
-    expect(read(chooseWindows(query, [evidence], none, { windows: 2, neighbours: 0 }))).toEqual(["0000000000", "4444444444"]);
-    expect(read(chooseWindows(query, [evidence], none, { windows: 2 }))).toEqual(["0000000000 1111111111", "3333333333 4444444444"]);
-    expect(chooseWindows(query, [evidence], none, { windows: 2, neighbours: 2 })).toEqual([{ evidence: 0, start: 0, end: 54 }]);
+    expect(read(chooseWindows(query, [evidence], none, { windows: 2, neighbours: 0 }))).toEqual([
+      "0000000000",
+      "4444444444",
+    ]);
+    expect(read(chooseWindows(query, [evidence], none, { windows: 2 }))).toEqual([
+      "0000000000 1111111111",
+      "3333333333 4444444444",
+    ]);
+    expect(chooseWindows(query, [evidence], none, { windows: 2, neighbours: 2 })).toEqual([
+      { evidence: 0, start: 0, end: 54 },
+    ]);
   });
 
   it("lets the question's words decide between windows of equal cosine", () => {
@@ -42,17 +52,25 @@ describe("chooseWindows", () => {
 
   it("chooses over all evidence together, and takes the earlier of equals", () => {
     const second = { ...evidence, id: "b" };
-    expect(chooseWindows(along(1), [evidence, second], none, { windows: 1, neighbours: 0 })).toEqual([{ evidence: 0, start: 11, end: 21 }]);
+    expect(chooseWindows(along(1), [evidence, second], none, { windows: 1, neighbours: 0 })).toEqual([
+      { evidence: 0, start: 11, end: 21 },
+    ]);
     const weak = { ...evidence, memory: { ...memory, vectors: memory.vectors.map((v, i) => (i === 6 ? -v : v)) } };
-    expect(chooseWindows(along(1), [weak, second], none, { windows: 1, neighbours: 0 })).toEqual([{ evidence: 1, start: 11, end: 21 }]);
+    expect(chooseWindows(along(1), [weak, second], none, { windows: 1, neighbours: 0 })).toEqual([
+      { evidence: 1, start: 11, end: 21 },
+    ]);
   });
 
   it("offers nothing for windows that cover the title only, for zero vectors, and without a memory", () => {
     const title = { ...memory, spans: Uint32Array.from([0, 0, 0, 0, 22, 32, 33, 43, 44, 54]) };
-    expect(read(chooseWindows(along(2), [{ ...evidence, memory: title }], none, { windows: 1 }))).toEqual(["2222222222 3333333333"]);
+    expect(read(chooseWindows(along(2), [{ ...evidence, memory: title }], none, { windows: 1 }))).toEqual([
+      "2222222222 3333333333",
+    ]);
     const { memory: _, ...bare } = evidence;
     expect(chooseWindows(along(0), [bare], none)).toEqual([]);
     const zero = { ...memory, vectors: new Float32Array(25) };
-    expect(chooseWindows(along(0), [{ ...evidence, memory: zero }], none, { windows: 1, neighbours: 0 })).toEqual([{ evidence: 0, start: 0, end: 10 }]);
+    expect(chooseWindows(along(0), [{ ...evidence, memory: zero }], none, { windows: 1, neighbours: 0 })).toEqual([
+      { evidence: 0, start: 0, end: 10 },
+    ]);
   });
 });

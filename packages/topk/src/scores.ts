@@ -28,7 +28,7 @@ export function flattenMemories(memories: tf.Tensor3D | tf.Tensor4D): tf.Tensor2
  * @param documents [B, N, F]
  * @returns [B, N]
  * @throws ClaraError "shape" when B or F disagree.
- * @see He et al. 2025, "CLaRa", section 3. https://arxiv.org/abs/2511.18659
+ * @see He et al. 2025, "CLaRa". https://arxiv.org/abs/2511.18659
  */
 export function cosineScores(query: tf.Tensor2D, documents: tf.Tensor3D): tf.Tensor2D {
   const { B, F } = dims("cosineScores: query", query, ["B", "F"]);

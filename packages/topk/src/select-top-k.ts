@@ -70,12 +70,13 @@ function choose(logits: tf.Tensor, k: number, mask: tf.Tensor2D | undefined) {
   const [B, N] = logits.shape as [number, number];
   const documents = mask ? tf.cast(tf.greater(mask, 0), "float32") : tf.ones([B, N]); // [B, N]
   const ranked = tf.topk(tf.where(tf.greater(documents, 0), logits, UNAVAILABLE), k).indices; // [B, k]
-  // A row that runs out of documents ranks masked ones last: they are dropped here, not left to the caller.
-  const hard = tf.mul(tf.oneHot(ranked, N, 1, 0, "float32"), tf.reshape(documents, [B, 1, N])); // [B, k, N]
+  // A row that runs out of documents ranks masked ones last: `hard` leaves them out. tf.oneHot refuses N = 1.
+  const picked = tf.equal(tf.reshape(ranked, [B, k, 1]), tf.range(0, N, 1, "int32")); // [B, k, N]
+  const hard = tf.mul(tf.cast(picked, "float32"), tf.reshape(documents, [B, 1, N])); // [B, k, N]
   const filled = tf.sum(hard, 2, true); // [B, k, 1], 1 or 0
   const taken = tf.cumsum(hard, 1, true); // [B, k, N], by earlier slots
   const free = tf.greater(tf.sub(tf.reshape(documents, [B, 1, N]), taken), 0); // [B, k, N]
-  const present = tf.cast(tf.reshape(filled, [B, k]), "int32"); // [B, k]
-  const indices: tf.Tensor2D = tf.sub(tf.mul(tf.add(ranked, 1), present), 1); // [B, k]
+  const present = tf.greater(tf.reshape(filled, [B, k]), 0); // [B, k]
+  const indices = tf.where(present, ranked, tf.scalar(-1, "int32")) as tf.Tensor2D; // [B, k]
   return { indices, hard, filled, free };
 }

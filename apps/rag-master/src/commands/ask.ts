@@ -26,7 +26,10 @@ export function addAsk(program: Command, context: CommandContext): void {
     .option("--config <file>", "settings (default: rag_config.yaml, when it is here)")
     .option("--context <kind>", "what is read: mixed (windows that the memory points at), text, memory")
     .option("--json", "one JSON value on stdout")
-    .addHelpText("after", '\nExamples:\n  ask "How long can I return a jacket?" --docs examples/shop\n  ask "What does the tent weigh?" --pack packs/shop --json\n  ask "Who repairs stoves?" --context text')
+    .addHelpText(
+      "after",
+      '\nExamples:\n  ask "How long can I return a jacket?" --docs examples/shop\n  ask "What does the tent weigh?" --pack packs/shop --json\n  ask "Who repairs stoves?" --context text',
+    )
     .action(async (question: string, flags: Flags) => {
       const { terminal, signal } = context;
       const { config } = await settingsOf(flags.config);
@@ -34,10 +37,13 @@ export function addAsk(program: Command, context: CommandContext): void {
       const model = await loadModel(config);
       try {
         const { corpus, directory } = await openSource(flags, model, config.compression.rate, context);
-        const streamed = flags.json ? {} : { onToken: (piece: string) => terminal.print(terminal.colors.bold(piece)) };
-        const given = await answer(question, corpus, model, config, { context: kind, signal, ...streamed });
+        const given = await answer(question, corpus, model, config, {
+          context: kind,
+          signal,
+          onToken: terminal.stream,
+        });
         await keepRecord(directory, given);
-        if (flags.json) terminal.json(answerJson(given));
+        if (flags.json) terminal.printJson(answerJson(given));
         else showAnswer(given, config, terminal);
       } finally {
         await model.dispose();

@@ -3,7 +3,10 @@ import { describeConfig } from "../config/index.ts";
 import { type CommandContext, settingsOf } from "./context.ts";
 
 export function addConfig(program: Command, { terminal }: CommandContext): void {
-  const config = program.command("config").summary("is the configuration right").description("Works with rag_config.yaml.");
+  const config = program
+    .command("config")
+    .summary("is the configuration right")
+    .description("Works with rag_config.yaml.");
   config
     .command("check")
     .summary("print the effective configuration and where each value came from")
@@ -14,10 +17,10 @@ export function addConfig(program: Command, { terminal }: CommandContext): void 
     .addHelpText("after", "\nExamples:\n  config check\n  config check my_config.yaml --json")
     .action(async (file: string | undefined, flags: { config?: string; json?: boolean }) => {
       const parsed = await settingsOf(file ?? flags.config);
-      if (flags.json) terminal.json(parsed);
+      if (flags.json) terminal.printJson(parsed);
       else {
         terminal.print(describeConfig(parsed));
-        for (const note of parsed.notes) terminal.log(`note: ${note}\n`);
+        for (const note of parsed.notes) terminal.info(`note: ${note}`);
       }
     });
 }

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { ClaraError, type Context as AnswerContext } from "@clara/core";
+import { type Context as AnswerContext, ClaraError } from "@clara/core";
 import { defaultConfig, loadConfig, type ParsedConfig, parseConfig, type RagConfig } from "../config/index.ts";
 import type { Terminal } from "../terminal/index.ts";
 
@@ -21,18 +21,33 @@ export async function settingsOf(file: string | undefined): Promise<ParsedConfig
 }
 
 /** The context that was asked for, or the one that the configuration means. */
-export function contextOf(asked: string | undefined, { compression, expansion }: RagConfig = defaultConfig()): AnswerContext {
-  if (asked === undefined) return !compression.enabled || expansion.when === "always" ? "text" : expansion.when === "never" ? "memory" : "mixed";
+export function contextOf(
+  asked: string | undefined,
+  { compression, expansion }: RagConfig = defaultConfig(),
+): AnswerContext {
+  if (asked === undefined)
+    return !compression.enabled || expansion.when === "always"
+      ? "text"
+      : expansion.when === "never"
+        ? "memory"
+        : "mixed";
   if (asked === "memory" || asked === "text" || asked === "mixed") return asked;
   throw new ClaraError("option", `--context: "${asked}" is not known; choose memory, text or mixed`);
 }
 
 /** A whole number from a flag. */
-export function integer(flag: string, value: string | undefined, { min, max = Number.MAX_SAFE_INTEGER }: { min: number; max?: number }): number | undefined {
+export function integer(
+  flag: string,
+  value: string | undefined,
+  { min, max = Number.MAX_SAFE_INTEGER }: { min: number; max?: number },
+): number | undefined {
   if (value === undefined) return undefined;
   const number = Number(value);
   if (!/^\d+$/.test(value) || number < min || number > max) {
-    throw new ClaraError("option", `${flag}: needs a whole number ${max === Number.MAX_SAFE_INTEGER ? `from ${min}` : `from ${min} to ${max}`}, got "${value}"`);
+    throw new ClaraError(
+      "option",
+      `${flag}: needs a whole number ${max === Number.MAX_SAFE_INTEGER ? `from ${min}` : `from ${min} to ${max}`}, got "${value}"`,
+    );
   }
   return number;
 }

@@ -24,11 +24,13 @@ export function addDoctor(program: Command, context: CommandContext): void {
     .action(async (flags: { json?: boolean }) => {
       const { terminal } = context;
       const findings = [nodeVersion(), machine(), ...(await engine()), await graph()];
-      if (flags.json) terminal.json({ version: context.version, findings });
+      if (flags.json) terminal.printJson({ version: context.version, findings });
       else {
         for (const { part, ok, found, advice } of findings) {
           const mark = ok ? terminal.colors.green("ok  ") : terminal.colors.yellow("miss");
-          terminal.print(`${mark} ${part.padEnd(14)} ${found}${advice === null ? "" : `\n     ${"".padEnd(14)} ${advice}`}\n`);
+          terminal.print(
+            `${mark} ${part.padEnd(14)} ${found}${advice === null ? "" : `\n     ${"".padEnd(14)} ${advice}`}`,
+          );
         }
       }
     });
@@ -40,7 +42,12 @@ function nodeVersion(): Finding {
 
 function machine(): Finding {
   const [cpu] = cpus();
-  return { part: "machine", ok: true, found: `${cpus().length} × ${cpu?.model.trim() ?? "unknown CPU"}, ${(totalmem() / 2 ** 30).toFixed(0)} GiB`, advice: null };
+  return {
+    part: "machine",
+    ok: true,
+    found: `${cpus().length} × ${cpu?.model.trim() ?? "unknown CPU"}, ${(totalmem() / 2 ** 30).toFixed(0)} GiB`,
+    advice: null,
+  };
 }
 
 /** Loads the model for real and compresses a passage of 256 tokens: what loads and answers is what works. */
@@ -54,14 +61,32 @@ async function engine(): Promise<Finding[]> {
       await model.compressor.compress([{ text: `${text} stone` }]);
       const ms = performance.now() - started;
       return [
-        { part: "model", ok: true, found: `${mini.id}, ${(mini.bytes.weights / 1e6).toFixed(0)} MB, sha256 verified`, advice: null },
-        { part: "engine", ok: true, found: `ONNX Runtime on the CPU: a passage of 256 tokens in ${ms.toFixed(0)} ms`, advice: null },
+        {
+          part: "model",
+          ok: true,
+          found: `${mini.id}, ${(mini.bytes.weights / 1e6).toFixed(0)} MB, sha256 verified`,
+          advice: null,
+        },
+        {
+          part: "engine",
+          ok: true,
+          found: `ONNX Runtime on the CPU: a passage of 256 tokens in ${ms.toFixed(0)} ms`,
+          advice: null,
+        },
       ];
     } finally {
       await model.dispose();
     }
   } catch (error) {
-    return [{ part: "engine", ok: false, found: error instanceof Error ? error.message : String(error), advice: "install again: npm install onnxruntime-node@1.30.0 (its CPU library is in the package; no download is needed)" }];
+    return [
+      {
+        part: "engine",
+        ok: false,
+        found: error instanceof Error ? error.message : String(error),
+        advice:
+          "install again: npm install onnxruntime-node@1.30.0 (its CPU library is in the package; no download is needed)",
+      },
+    ];
   }
 }
 
@@ -73,5 +98,10 @@ async function graph(): Promise<Finding> {
   await index.close();
   return note === undefined
     ? { part: "hnswlib-node", ok: true, found: "loads: dense search uses a graph above 2,000 passages", advice: null }
-    : { part: "hnswlib-node", ok: false, found: note, advice: "optional: large packs search faster with it; it needs a C++ compiler and python3 when it is installed" };
+    : {
+        part: "hnswlib-node",
+        ok: false,
+        found: note,
+        advice: "optional: large packs search faster with it; it needs a C++ compiler and python3 when it is installed",
+      };
 }

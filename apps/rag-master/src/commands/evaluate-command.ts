@@ -2,7 +2,7 @@ import { open } from "node:fs/promises";
 import { ClaraError } from "@clara/core";
 import { type EvaluationRecord, readRecords } from "@clara/evaluation";
 import type { Command } from "commander";
-import { type Outcome, evaluate, summarize } from "../evaluate.ts";
+import { evaluate, type Outcome, summarize } from "../evaluate.ts";
 import { loadModel } from "../model.ts";
 import { type CommandContext, contextOf, integer, settingsOf, withRate } from "./context.ts";
 import { linesOf } from "./lines.ts";
@@ -23,7 +23,9 @@ export function addEvaluate(program: Command, context: CommandContext): void {
   program
     .command("evaluate")
     .summary("answer quality on question-answer records")
-    .description("Measures answers, refusals and citations on JSON Lines records: question, answers, docs, pos_index, answerable.")
+    .description(
+      "Measures answers, refusals and citations on JSON Lines records: question, answers, docs, pos_index, answerable.",
+    )
     .argument("<data.jsonl>", "records, gzipped or not")
     .option("--context <kind>", "memory, text or mixed")
     .option("--rate <n>", "tokens per memory token, 1 to 256")
@@ -33,12 +35,18 @@ export function addEvaluate(program: Command, context: CommandContext): void {
     .option("--pack <dir>", "search this pack for records without docs")
     .option("--config <file>", "settings (default: rag_config.yaml, when it is here)")
     .option("--json", "one JSON value on stdout")
-    .addHelpText("after", "\nExamples:\n  evaluate examples/shop-questions.jsonl --pack .clara\n  evaluate data.jsonl.gz --context text --limit 300 --json")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  evaluate examples/shop-questions.jsonl --pack .clara\n  evaluate data.jsonl.gz --context text --limit 300 --json",
+    )
     .action(async (file: string, flags: Flags) => {
       const { terminal, signal } = context;
       const limit = integer("--limit", flags.limit, { min: 1 }) ?? Number.POSITIVE_INFINITY;
       const topK = integer("--top-k", flags.topK, { min: 1, max: 37 });
-      const settings = withRate((await settingsOf(flags.config)).config, integer("--rate", flags.rate, { min: 1, max: 256 }));
+      const settings = withRate(
+        (await settingsOf(flags.config)).config,
+        integer("--rate", flags.rate, { min: 1, max: 256 }),
+      );
       const config = topK === undefined ? settings : { ...settings, reranking: { ...settings.reranking, topK } };
       const kind = contextOf(flags.context, config);
       const records = await take(readRecords(linesOf(file), file), limit);
@@ -48,17 +56,33 @@ export function addEvaluate(program: Command, context: CommandContext): void {
       const predictions = flags.predictions === undefined ? undefined : await open(flags.predictions, "w");
       try {
         const needsPack = records.some(({ docs }) => docs === undefined);
-        const source = needsPack ? await openSource({ ...(flags.pack !== undefined && { pack: flags.pack }) }, model, config.compression.rate, context) : undefined;
+        const source = needsPack
+          ? await openSource(
+              { ...(flags.pack !== undefined && { pack: flags.pack }) },
+              model,
+              config.compression.rate,
+              context,
+            )
+          : undefined;
         const outcomes: Outcome[] = [];
-        for await (const outcome of evaluate(records, model, config, { context: kind, signal, ...(source && { corpus: source.corpus }) })) {
+        for await (const outcome of evaluate(records, model, config, {
+          context: kind,
+          signal,
+          ...(source && { corpus: source.corpus }),
+        })) {
           outcomes.push(outcome);
           await predictions?.write(`${JSON.stringify(predictionOf(outcome))}\n`);
           show.update("answering", outcomes.length, records.length);
         }
         show.stop();
         const summary = summarize(outcomes, { context: kind, rate: config.compression.rate });
-        if (flags.json) terminal.json(summary);
-        else terminal.print(`${Object.entries(summary).map(([name, value]) => `${name.padEnd(10)} ${JSON.stringify(value)}`).join("\n")}\n`);
+        if (flags.json) terminal.printJson(summary);
+        else
+          terminal.print(
+            `${Object.entries(summary)
+              .map(([name, value]) => `${name.padEnd(10)} ${JSON.stringify(value)}`)
+              .join("\n")}`,
+          );
       } finally {
         show.stop();
         await predictions?.close();
@@ -70,7 +94,21 @@ export function addEvaluate(program: Command, context: CommandContext): void {
 function predictionOf({ record, answer, ranked }: Outcome): object {
   const { id, question, answers, answerable } = record;
   const { draft, refused, reason, confidence, citations, decisions, hits } = answer;
-  return { id, question, answers, answerable, prediction: answer.answer ?? "", draft, refused, reason, confidence, topk_idx: ranked, scores: hits.map(({ score }) => score), citations, decisions };
+  return {
+    id,
+    question,
+    answers,
+    answerable,
+    prediction: answer.answer ?? "",
+    draft,
+    refused,
+    reason,
+    confidence,
+    topk_idx: ranked,
+    scores: hits.map(({ score }) => score),
+    citations,
+    decisions,
+  };
 }
 
 async function take(records: AsyncIterable<EvaluationRecord>, limit: number): Promise<EvaluationRecord[]> {

@@ -2,7 +2,6 @@ import { watch } from "node:fs/promises";
 import type { Command } from "commander";
 import { recompress } from "../index-folder.ts";
 import { loadModel } from "../model.ts";
-import { safeText } from "../terminal/index.ts";
 import { type CommandContext, integer, settingsOf, withRate } from "./context.ts";
 import { indexWithProgress, stages, summaryOf } from "./source.ts";
 
@@ -29,11 +28,17 @@ export function addIndex(program: Command, context: CommandContext): void {
     .option("--dry-run", "say what would be done, write nothing")
     .option("--recompress", "compress again from the text that the pack kept, for a new model or rate")
     .option("--json", "one JSON value on stdout")
-    .addHelpText("after", "\nExamples:\n  index docs\n  index docs prices.csv --pack packs/shop --rate 8\n  index docs --dry-run\n  index --recompress --pack packs/shop")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  index docs\n  index docs prices.csv --pack packs/shop --rate 8\n  index docs --dry-run\n  index --recompress --pack packs/shop",
+    )
     .action(async (paths: string[], flags: Flags, command: Command) => {
       const { terminal, signal } = context;
       const rate = integer("--rate", flags.rate, { min: 1, max: 256 });
-      if (paths.length === 0 && !flags.recompress) command.error("error: index needs a file or folder, as in: index docs");
+      if (paths.length === 0 && !flags.recompress)
+        command.error("error: index needs a file or folder, as in: index docs");
+      if (flags.watch && flags.json)
+        command.error("error: --watch and --json: a command prints one JSON value; give one of them");
       const config = withRate((await settingsOf(flags.config)).config, rate);
       const model = await loadModel(config);
       try {
@@ -41,16 +46,23 @@ export function addIndex(program: Command, context: CommandContext): void {
         if (flags.recompress) {
           const show = stages(terminal);
           const counts = await recompress({ ...options, signal, onProgress: show.update }).finally(show.stop);
-          if (flags.json) terminal.json({ pack: flags.pack, ...counts });
-          else terminal.print(`${counts.passages} passages compressed again, ${counts.memoryTokens} memory tokens, in ${flags.pack}\n`);
+          if (flags.json) terminal.printJson({ pack: flags.pack, ...counts });
+          else
+            terminal.print(
+              `${counts.passages} passages compressed again, ${counts.memoryTokens} memory tokens, in ${flags.pack}`,
+            );
           return;
         }
         const once = async () => {
           const report = await indexWithProgress(paths, { ...options, dryRun: flags.dryRun ?? false }, context);
-          for (const { path, reason, failed } of report.problems) terminal.log(`${failed ? "failed" : "skipped"}: ${safeText(path)}: ${safeText(reason)}\n`);
-          for (const { path, note } of report.notes) terminal.log(`note: ${safeText(path)}: ${safeText(note)}\n`);
-          if (flags.json) terminal.json(report);
-          else terminal.print(`${flags.dryRun ? "dry run: " : ""}${summaryOf(report)}${flags.dryRun ? "" : `\npack: ${flags.pack}`}\n`);
+          for (const { path, reason, failed } of report.problems)
+            terminal.info(`${failed ? "failed" : "skipped"}: ${path}: ${reason}`);
+          for (const { path, note } of report.notes) terminal.info(`note: ${path}: ${note}`);
+          if (flags.json) terminal.printJson(report);
+          else
+            terminal.print(
+              `${flags.dryRun ? "dry run: " : ""}${summaryOf(report)}${flags.dryRun ? "" : `\npack: ${flags.pack}`}`,
+            );
         };
         await once();
         if (flags.watch) await again(paths, once, context);
@@ -61,15 +73,19 @@ export function addIndex(program: Command, context: CommandContext): void {
 }
 
 /** Runs `once` after each burst of changes, until the signal fires. */
-async function again(paths: readonly string[], once: () => Promise<void>, { terminal, signal }: CommandContext): Promise<void> {
-  terminal.log("watching for changes; Ctrl-C ends\n");
+async function again(
+  paths: readonly string[],
+  once: () => Promise<void>,
+  { terminal, signal }: CommandContext,
+): Promise<void> {
+  terminal.info("watching for changes; Ctrl-C ends");
   let timer: NodeJS.Timeout | undefined;
   let running = Promise.resolve();
   const changed = () => {
     clearTimeout(timer);
     // Editors save in several steps: wait until they are done.
     timer = setTimeout(() => {
-      running = running.then(once).catch((error: unknown) => terminal.log(`${error instanceof Error ? error.message : String(error)}\n`));
+      running = running.then(once).catch(terminal.error);
     }, 300);
   };
   const watchers = paths.map(async (path) => {

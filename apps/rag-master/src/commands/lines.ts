@@ -15,13 +15,21 @@ export async function* linesOf(file: string): AsyncGenerator<string, void, undef
     yield* createInterface({ input: text, crlfDelay: Number.POSITIVE_INFINITY });
     if (text.errored) throw text.errored;
   } catch (cause) {
-    throw new ClaraError("input", `${file}: cannot be read (${cause instanceof Error ? cause.message : String(cause)})`, { cause });
+    throw new ClaraError(
+      "input",
+      `${file}: cannot be read (${cause instanceof Error ? cause.message : String(cause)})`,
+      { cause },
+    );
   }
 }
 
 /** The first that exists of `<path>` and `<path>.gz`. */
 export function plainOrGzipped(path: string): string {
   const found = [path, `${path}.gz`].find((candidate) => existsSync(candidate));
-  if (found === undefined) throw new ClaraError("input", `${path}: no such file, nor ${path}.gz; a BEIR folder has corpus.jsonl, queries.jsonl and qrels/test.tsv`);
+  if (found === undefined)
+    throw new ClaraError(
+      "input",
+      `${path}: no such file, nor ${path}.gz; a BEIR folder has corpus.jsonl, queries.jsonl and qrels/test.tsv`,
+    );
   return found;
 }

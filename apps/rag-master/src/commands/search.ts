@@ -29,10 +29,14 @@ export function addSearch(program: Command, context: CommandContext): void {
     .option("--k <n>", "hits wanted, 1 to 1000", "5")
     .option("--retriever <name>", "bm25, dense, hybrid, or reranked", "reranked")
     .option("--json", "one JSON value on stdout")
-    .addHelpText("after", '\nExamples:\n  search "waterproof jacket" --docs examples/shop\n  search "TM-240" --retriever bm25 --k 10 --json')
+    .addHelpText(
+      "after",
+      '\nExamples:\n  search "waterproof jacket" --docs examples/shop\n  search "TM-240" --retriever bm25 --k 10 --json',
+    )
     .action(async (query: string, flags: Flags) => {
       const { terminal } = context;
-      if (query.trim() === "") throw new ClaraError("input", 'the query is empty; search for something, as in: search "waterproof jacket"');
+      if (query.trim() === "")
+        throw new ClaraError("input", 'the query is empty; search for something, as in: search "waterproof jacket"');
       const k = integer("--k", flags.k, { min: 1, max: 1000 })!;
       const name = searchName(flags.retriever);
       const { config } = await settingsOf(flags.config);
@@ -42,13 +46,23 @@ export function addSearch(program: Command, context: CommandContext): void {
         const ranked = await searchCorpus(name, query, corpus, model, config, k);
         const hits = ranked.slice(0, k).map(({ id, score, from }, index) => {
           const { document, text, start } = corpus.passage(id);
-          return { passage: id, document, score: digits(score), rank: index + 1, from: from ?? {}, text, line: lineAt(corpus.document(document).text, start) };
+          return {
+            passage: id,
+            document,
+            score: digits(score),
+            rank: index + 1,
+            from: from ?? {},
+            text,
+            line: lineAt(corpus.document(document).text, start),
+          };
         });
-        if (flags.json) terminal.json({ query, hits: hits.map(({ line: _, ...hit }) => hit) });
-        else if (hits.length === 0) terminal.print("nothing found\n");
+        if (flags.json) terminal.printJson({ query, hits: hits.map(({ line: _, ...hit }) => hit) });
+        else if (hits.length === 0) terminal.print("nothing found");
         else {
           for (const { document, line, score, rank, text } of hits) {
-            terminal.print(`${terminal.colors.bold(String(rank))}  ${score.toFixed(3)}  ${terminal.colors.cyan(`${oneLine(document)}:${line}`)}  ${cutMiddle(oneLine(text), 100)}\n`);
+            terminal.print(
+              `${terminal.colors.bold(String(rank))}  ${score.toFixed(3)}  ${terminal.colors.cyan(`${oneLine(document)}:${line}`)}  ${cutMiddle(oneLine(text), 100)}`,
+            );
           }
         }
       } finally {

@@ -4,8 +4,30 @@ import type { RagConfig } from "../config/index.ts";
 import { formatCitations, type Terminal } from "../terminal/index.ts";
 
 /** The fixed shape of `ask --json`. What else led to the answer is in its record. */
-export function answerJson({ question, answer, refused, reason, confidence, citations, hits, tokens, timings, record }: Answer): object {
-  return { question, answer, refused, reason, confidence: digits(confidence), citations: citations.map(citationJson), hits: hits.map(hitJson), tokens, timings, record };
+export function answerJson({
+  question,
+  answer,
+  refused,
+  reason,
+  confidence,
+  citations,
+  hits,
+  tokens,
+  timings,
+  record,
+}: Answer): object {
+  return {
+    question,
+    answer,
+    refused,
+    reason,
+    confidence: digits(confidence),
+    citations: citations.map(citationJson),
+    hits: hits.map(hitJson),
+    tokens,
+    timings,
+    record,
+  };
 }
 
 function citationJson({ passage, document, title, quote, start, end, verified }: Citation): object {
@@ -34,9 +56,11 @@ export function showAnswer(given: Answer, { cognitiveBrain }: RagConfig, termina
   if (given.refused) {
     const failed = given.decisions.find(({ pass }) => !pass);
     const numbers = failed ? ` (${failed.rail}: ${digits(failed.score)}, needs ${failed.threshold})` : "";
-    terminal.print(`${cognitiveBrain.refusalMessage}\n${terminal.colors.dim(`${because[given.reason!]}${numbers}`)}\n`);
+    terminal.print(`${cognitiveBrain.refusalMessage}\n${terminal.colors.dim(`${because[given.reason!]}${numbers}`)}`);
     return;
   }
-  terminal.print(`\n${formatCitations(given.citations, terminal.colors)}\n`);
-  terminal.log(`${terminal.colors.dim(`confidence ${given.confidence.toFixed(2)} · read ${given.tokens.read} of ${given.tokens.text} tokens · ${Math.round(given.timings.total)} ms`)}\n`);
+  terminal.print(`\n${formatCitations(given.citations, terminal.colors)}`);
+  terminal.info(
+    `confidence ${given.confidence.toFixed(2)} · read ${given.tokens.read} of ${given.tokens.text} tokens · ${Math.round(given.timings.total)} ms`,
+  );
 }

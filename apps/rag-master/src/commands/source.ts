@@ -4,7 +4,7 @@ import { join, resolve } from "node:path";
 import { ClaraError } from "@clara/core";
 import { openPack } from "@clara/pack";
 import { type Corpus, corpusOfPack } from "../corpus.ts";
-import { identityOf, indexFolder, type IndexReport } from "../index-folder.ts";
+import { type IndexReport, identityOf, indexFolder } from "../index-folder.ts";
 import type { Model } from "../model.ts";
 import type { Terminal } from "../terminal/index.ts";
 import type { CommandContext } from "./context.ts";
@@ -21,21 +21,32 @@ export async function openSource(
   rate: number,
   context: CommandContext,
 ): Promise<{ corpus: Corpus; directory: string }> {
-  if (pack !== undefined && docs !== undefined) throw new ClaraError("option", "--pack and --docs: give one of them, not both");
+  if (pack !== undefined && docs !== undefined)
+    throw new ClaraError("option", "--pack and --docs: give one of them, not both");
   const directory = docs === undefined ? (pack ?? ".clara") : await cachedPack(docs, model, rate, context);
   return { corpus: corpusOfPack(await openPack(directory, { expect: identityOf(model, rate) })), directory };
 }
 
 /** The pack of these paths, brought up to date. It is kept, so that the second question is quick. */
-async function cachedPack(docs: readonly string[], model: Model, rate: number, context: CommandContext): Promise<string> {
-  const key = createHash("sha256").update(JSON.stringify([docs.map((path) => resolve(path)), identityOf(model, rate)])).digest("hex");
+async function cachedPack(
+  docs: readonly string[],
+  model: Model,
+  rate: number,
+  context: CommandContext,
+): Promise<string> {
+  const key = createHash("sha256")
+    .update(JSON.stringify([docs.map((path) => resolve(path)), identityOf(model, rate)]))
+    .digest("hex");
   const directory = join(context.cache, "docs", key.slice(0, 16));
   await mkdir(directory, { recursive: true });
   const report = await indexWithProgress(docs, { pack: directory, model, rate }, context);
   if (report.passages === 0) {
-    throw new ClaraError("input", `${docs.join(", ")}: nothing to answer from (${report.found} files found, ${report.skipped} skipped, ${report.failed} failed)${firstProblem(report)}`);
+    throw new ClaraError(
+      "input",
+      `${docs.join(", ")}: nothing to answer from (${report.found} files found, ${report.skipped} skipped, ${report.failed} failed)${firstProblem(report)}`,
+    );
   }
-  if (report.indexed > 0) context.terminal.log(`${summaryOf(report)}\n`);
+  if (report.indexed > 0) context.terminal.info(summaryOf(report));
   return directory;
 }
 
@@ -77,7 +88,17 @@ export function stages(terminal: Terminal): { update(stage: string, done: number
 }
 
 /** One line whose counts add up. */
-export function summaryOf({ found, indexed, unchanged, skipped, failed, deleted, passages, memoryTokens, seconds }: IndexReport): string {
+export function summaryOf({
+  found,
+  indexed,
+  unchanged,
+  skipped,
+  failed,
+  deleted,
+  passages,
+  memoryTokens,
+  seconds,
+}: IndexReport): string {
   const gone = deleted > 0 ? `, ${deleted} deleted` : "";
   return `${found} found = ${indexed} indexed + ${unchanged} unchanged + ${skipped} skipped + ${failed} failed${gone}; ${passages} passages, ${memoryTokens} memory tokens, ${seconds} s`;
 }

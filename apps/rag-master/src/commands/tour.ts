@@ -19,7 +19,9 @@ export function addTour(program: Command, context: CommandContext): void {
   program
     .command("tour")
     .summary("index the sample documents and answer sample questions")
-    .description("Indexes the sample documents of an invented shop and answers sample questions about them, one of them unanswerable.")
+    .description(
+      "Indexes the sample documents of an invented shop and answers sample questions about them, one of them unanswerable.",
+    )
     .argument("<folder>", "the sample documents")
     .option("--config <file>", "settings (default: rag_config.yaml, when it is here)")
     .action(async (folder: string, flags: { config?: string }) => {
@@ -27,12 +29,21 @@ export function addTour(program: Command, context: CommandContext): void {
       const { config } = await settingsOf(flags.config);
       const model = await loadModel(config);
       try {
-        terminal.print(`${terminal.colors.bold("Clara")} answers from documents, by quoting them. Here: ${relative(process.cwd(), folder) || "."}, an invented shop.\n\n`);
+        terminal.print(
+          `${terminal.colors.bold("Clara")} answers from documents, by quoting them. Here: ${relative(process.cwd(), folder) || "."}, an invented shop.\n`,
+        );
         const { corpus } = await openSource({ docs: [folder] }, model, config.compression.rate, context);
         for (const question of questions) {
-          terminal.print(`\n${terminal.colors.cyan("?")} ${question}\n`);
-          const onToken = (piece: string) => terminal.print(terminal.colors.bold(piece));
-          showAnswer(await answer(question, corpus, model, config, { context: contextOf(undefined, config), signal, onToken }), config, terminal);
+          terminal.print(`\n${terminal.colors.cyan("?")} ${question}`);
+          showAnswer(
+            await answer(question, corpus, model, config, {
+              context: contextOf(undefined, config),
+              signal,
+              onToken: terminal.stream,
+            }),
+            config,
+            terminal,
+          );
         }
       } finally {
         await model.dispose();

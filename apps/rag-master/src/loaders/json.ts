@@ -21,7 +21,7 @@ export function jsonText(text: string): Extracted | Skipped {
     return { skip: `broken JSON at line ${lineOf(text, offset)}, column ${column}: ${(error as Error).message}` };
   }
   try {
-    const title = isObject(value) ? (value["title"] ?? value["name"]) : undefined;
+    const title = isObject(value) ? (value.title ?? value.name) : undefined;
     return { ...fromRecords(records(value)), title: typeof title === "string" ? oneLine(title) : undefined };
   } catch (error) {
     if (error instanceof RangeError) return { skip: "JSON is nested too deeply" };

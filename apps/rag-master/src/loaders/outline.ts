@@ -40,6 +40,8 @@ export function createOutline(): Outline {
     },
     block(start, end, { kind = "prose", keepWhole = false } = {}) {
       if (kind === "record" || keepWhole) {
+        // Every record has its headings in its title; as a passage of their own they would say nothing.
+        if (kind === "record") pending = undefined;
         flush();
         blocks.push({ start, end, heading: headings(), kind, ...(keepWhole && { keepWhole }) });
         return;

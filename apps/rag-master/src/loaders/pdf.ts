@@ -11,7 +11,7 @@ export async function pdfText(bytes: Uint8Array): Promise<Extracted | Skipped> {
   let pdf: Pdf;
   try {
     // A copy, because PDF.js takes the buffer away. Verbosity 0, because loaders print nothing.
-    pdf = await getDocumentProxy(bytes.slice(), { verbosity: 0 });
+    pdf = await getDocumentProxy(new Uint8Array(bytes), { verbosity: 0 });
   } catch (error) {
     if ((error as Error).name === "PasswordException") return { skip: "encrypted PDF" };
     return { skip: `damaged PDF: ${firstSentence(error)}` };

@@ -40,7 +40,9 @@ function continues(flat: string, from: number, to: number): boolean {
   const tail = flat.slice(Math.max(from, to - TAIL), to);
   if (ABBREVIATION.test(tail)) return true;
   // "1.7", split after its point by nobody but a segmenter; and a sentence never starts in lower case.
-  return /\d\.$/.test(tail) ? /^\d/.test(flat.slice(to, to + 1)) : /^\p{Ll}/u.test(flat.slice(to, to + 2)) && /[.]\s*$/.test(tail);
+  return /\d\.$/.test(tail)
+    ? /^\d/.test(flat.slice(to, to + 1))
+    : /^\p{Ll}/u.test(flat.slice(to, to + 2)) && /[.]\s*$/.test(tail);
 }
 
 /** Groups of lines that belong together: a line and those an editor wrapped off it. */

@@ -63,7 +63,8 @@ function sectionsOf(blocks: readonly Block[]): Block[][] {
   for (const block of blocks) {
     const last = sections.at(-1);
     const first = last?.[0];
-    if (first && first.kind === "prose" && block.kind === "prose" && samePath(first.heading, block.heading)) last.push(block);
+    if (first && first.kind === "prose" && block.kind === "prose" && samePath(first.heading, block.heading))
+      last.push(block);
     else sections.push([block]);
   }
   return sections;

@@ -1,5 +1,5 @@
 import type { Hit, Query, SearchOptions, WritableRetriever } from "@clara/core";
-import { checkCount, checkSearch } from "../check.ts";
+import { checkCount, checkRange, checkSearch } from "../check.ts";
 import { closable } from "../closable.ts";
 import { compileFilter } from "../filter.ts";
 import { createGraph, findConstructor, type Graph, type NativeConstructor } from "../graph.ts";
@@ -24,7 +24,7 @@ export interface HnswOptions {
 
 export interface HnswRetriever extends WritableRetriever {
   /** Why every search is exact although a graph was wanted: hnswlib-node is missing or failed. Known after the first `apply`. */
-  readonly note?: string;
+  readonly note?: string | undefined;
 }
 
 /** Deleted points cost time and find nothing; with more than this share of them the graph is built anew. */
@@ -47,7 +47,7 @@ export function hnsw(options: HnswOptions = {}): HnswRetriever {
   const { load = () => import("hnswlib-node") } = options;
   if (dimension !== undefined) checkCount("hnsw", "dimension", dimension);
   checkCount("hnsw", "m", m, 2);
-  checkCount("hnsw", "100 - m", 100 - m, 0);
+  checkRange("hnsw", "m", m, 2, 100);
   checkCount("hnsw", "efConstruction", efConstruction, m);
   checkCount("hnsw", "seed", seed, 0);
   checkCount("hnsw", "exactBelow", exactBelow, 0);
@@ -126,8 +126,14 @@ export function hnsw(options: HnswOptions = {}): HnswRetriever {
       if (2 * passing < passages.size) return undefined;
       wanted = Math.ceil((wanted * passages.size) / passing);
     }
-    if (4 * wanted > graph.live) return undefined;
-    const found = graph.near(unit, wanted).map((id) => passages.get(id)!);
+    if (k > 64 && 4 * wanted > graph.live) return undefined; // so many that the walk is dearer than the scan
+    let found: Directed[];
+    try {
+      found = graph.near(unit, wanted).map((id) => passages.get(id)!);
+    } catch (error) {
+      giveUp(error);
+      return undefined;
+    }
     for (const passage of pending.values()) found.push(passage);
     const kept = passes ? found.filter(passes) : found;
     return kept.length < k ? undefined : kept;

@@ -28,9 +28,9 @@ export interface HybridOptions {
   readonly denseK?: number;
   /** @default "union" */
   readonly fusion?: Fusion;
-  /** How much each side counts, 0 or more, for "rrf" and "weighted". @default 1 and 1 */
+  /** How much each side counts, 0 or more, for "rrf" and "weighted"; an error with "union", which has none. @default 1 and 1 */
   readonly weights?: Readonly<Partial<Record<Side, number>>>;
-  /** Of "rrf": larger values make the first ranks less special. @default 60 */
+  /** Of "rrf" only: larger values make the first ranks less special. @default 60 */
   readonly rrfK?: number;
   /** Hits returned, at most, even when k is larger. @default 37 */
   readonly limit?: number;
@@ -51,7 +51,7 @@ export interface HybridOptions {
  */
 export function hybrid(options: HybridOptions = {}): WritableRetriever {
   const { sparse = bm25(), dense = exact(), sparseK = 25, denseK = 12, limit = 37 } = options;
-  const { fusion = "union", weights, rrfK, tolerate = false, onFailure } = options;
+  const { fusion = "union", weights, rrfK = 60, tolerate = false, onFailure } = options;
   checkCount("hybrid", "sparseK", sparseK);
   checkCount("hybrid", "denseK", denseK);
   checkCount("hybrid", "limit", limit);
@@ -121,13 +121,10 @@ export function hybrid(options: HybridOptions = {}): WritableRetriever {
 function fusionOf(
   fusion: Fusion,
   weights: HybridOptions["weights"],
-  rrfK: number | undefined,
+  rrfK: number,
 ): (lists: RankedLists, limit: number) => Hit[] {
   const weighing = weights === undefined ? {} : { weights: weights as Readonly<Record<string, number>> };
   const source = "hybrid";
-  if (fusion !== "rrf" && rrfK !== undefined) {
-    throw new ClaraError("option", `hybrid: rrfK is for the fusion "rrf", got it with ${describe(fusion)}`);
-  }
   switch (fusion) {
     case "union":
       if (weights === undefined) return (lists, limit) => unionFusion(lists, { limit, source });
@@ -136,7 +133,7 @@ function fusionOf(
         'hybrid: the fusion "union" has no weights; use "rrf" or "weighted", or leave them out',
       );
     case "rrf":
-      return (lists, limit) => rrfFusion(lists, { ...weighing, k: rrfK ?? 60, limit, source });
+      return (lists, limit) => rrfFusion(lists, { ...weighing, k: rrfK, limit, source });
     case "weighted":
       return (lists, limit) => weightedFusion(lists, { ...weighing, limit, source });
     default:

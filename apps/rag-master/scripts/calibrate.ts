@@ -1,0 +1,134 @@
+// Fits what turns the embedded model's scores into probabilities, and writes packages/mini/src/calibration.ts and
+// docs/calibration.json. Run by hand:
+//   node --conditions=@clara/source apps/rag-master/scripts/calibrate.ts <folder of evaluation records>
+//
+// Figures are reported on the first 300 records of each file: the fit uses the records after them, and of those only
+// questions that are in no file's first 300.
+import { createReadStream, writeFileSync } from "node:fs";
+import { createInterface } from "node:readline";
+import { createGunzip } from "node:zlib";
+import {
+  bestOf,
+  type EvaluationRecord,
+  f1Score,
+  fitLogistic,
+  logistic,
+  normalizeAnswer,
+  readRecords,
+  reliability,
+} from "@clara/evaluation";
+import { logit } from "@clara/generator";
+import { defaultConfig } from "../src/config/index.ts";
+import { evaluate, type Outcome } from "../src/evaluate.ts";
+import { loadModel } from "../src/model.ts";
+
+const folder = process.argv[2];
+if (folder === undefined)
+  throw new Error("usage: calibrate.ts <folder with squad.normal5.jsonl.gz, nq.normal5.jsonl.gz, offtopic.jsonl.gz …>");
+
+const reported = 300;
+const files = [
+  "squad.oracle1",
+  "nq.oracle1",
+  "squad.normal5",
+  "nq.normal5",
+  "squad.oracle5",
+  "nq.oracle5",
+  "squad2",
+  "offtopic",
+];
+/** Fitted on: questions with likely passages, and questions about something else. squad2 is written to deceive and left out. */
+const fitted = ["squad.normal5", "nq.normal5", "offtopic"];
+
+const records = new Map<string, EvaluationRecord[]>();
+for (const name of files) {
+  const lines = createInterface({ input: createReadStream(`${folder}/${name}.jsonl.gz`).pipe(createGunzip()) });
+  records.set(name, await Array.fromAsync(readRecords(lines, name)));
+}
+const heldOut = new Set(
+  [...records.values()].flatMap((list) => list.slice(0, reported).map(({ question }) => question)),
+);
+const fitting = fitted.flatMap((name) =>
+  records
+    .get(name)!
+    .slice(reported, 2 * reported)
+    .filter(({ question }) => !heldOut.has(question)),
+);
+console.log(`${fitting.length} records to fit on, ${fitting.filter(({ answerable }) => answerable).length} answerable`);
+
+const model = await loadModel(defaultConfig());
+const outcomes: Outcome[] = [];
+for await (const outcome of evaluate(fitting, model, defaultConfig(), { context: "mixed" })) {
+  outcomes.push(outcome);
+  if (outcomes.length % 50 === 0) console.log(`${outcomes.length}/${fitting.length}`);
+}
+await model.dispose();
+
+// 1. Which passages of a record hold an answer: the order of passages.
+const holds = ({ record }: Outcome, document: string): boolean => {
+  const text = ` ${normalizeAnswer(record.docs![Number(document)]!)} `;
+  return record.answerable && record.answers.some((answer) => text.includes(` ${normalizeAnswer(answer)} `));
+};
+const pairs = outcomes.flatMap((outcome) =>
+  outcome.answer.hits.map((hit) => ({ features: vectorOf(hit.features), label: holds(outcome, hit.document) })),
+);
+const order = fitLogistic(
+  pairs.map(({ features }) => features),
+  pairs.map(({ label }) => label),
+);
+const linear = (features: number[]) =>
+  order.bias + features.reduce((sum, value, index) => sum + value * order.weights[index]!, 0);
+
+// 2. Whether the best passage's score means that the hits hold an answer: the scale of the scores.
+const best = outcomes.map((outcome) => ({
+  z: Math.max(...outcome.answer.hits.map(({ features }) => linear(vectorOf(features)))),
+  label: outcome.answer.hits.some(({ document }) => holds(outcome, document)),
+}));
+const scale = fitLogistic(
+  best.map(({ z }) => [z]),
+  best.map(({ label }) => label),
+);
+const a = scale.weights[0]!;
+const support = {
+  bias: a * order.bias + scale.bias,
+  best: a * order.weights[0]!,
+  mean: a * order.weights[1]!,
+  overlap: a * order.weights[2]!,
+};
+const supportOf = (z: number) => logistic(a * z + scale.bias);
+
+// 3. Whether the answer is right: half of its words or more are those of a gold answer.
+const right = outcomes.map(
+  ({ record, answer }) => record.answerable && bestOf(f1Score, answer.draft ?? "", record.answers) >= 0.5,
+);
+const supports = outcomes.map(({ answer }) =>
+  Math.max(...answer.hits.map(({ features }) => supportOf(linear(vectorOf(features))))),
+);
+const rows = outcomes.map(({ answer }, index) => [answer.margin, logit(supports[index]!)]);
+const fit = fitLogistic(rows, right);
+const confidence = { bias: fit.bias, margin: fit.weights[0]!, support: fit.weights[1]! };
+const confidences = rows.map(([margin, odds]) =>
+  logistic(fit.bias + fit.weights[0]! * margin! + fit.weights[1]! * odds!),
+);
+
+const rounded = <T extends Record<string, number>>(values: T): T =>
+  Object.fromEntries(Object.entries(values).map(([key, value]) => [key, Number(value.toFixed(4))])) as T;
+const curve = {
+  records: fitting.length,
+  support: {
+    fit: rounded(support),
+    curve: reliability(
+      best.map(({ z }) => supportOf(z)),
+      best.map(({ label }) => label),
+      10,
+    ),
+  },
+  confidence: { fit: rounded(confidence), curve: reliability(confidences, right, 10) },
+};
+console.log(JSON.stringify(curve, undefined, 2));
+const root = new URL("../../../", import.meta.url);
+writeFileSync(new URL("docs/calibration.json", root), `${JSON.stringify(curve, undefined, 2)}\n`);
+
+function vectorOf({ best: top, mean, overlap }: { best: number; mean: number; overlap: number }): number[] {
+  return [top, mean, overlap];
+}

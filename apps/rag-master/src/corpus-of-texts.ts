@@ -1,0 +1,54 @@
+import { createHash } from "node:crypto";
+import { meanKey } from "@clara/compressor";
+import { ClaraError, type Document } from "@clara/core";
+import { type Corpus, corpusOf } from "./corpus.ts";
+import type { Model } from "./model.ts";
+import { splitDocument } from "./split/index.ts";
+
+/** Tokens of one passage at most: what MiniLM was trained on, less the title's. */
+export const passageTokens = 200;
+
+/** A document given with a question: its text, or the text with a name to cite it by. */
+export type GivenDocument = string | { readonly id?: string; readonly title?: string; readonly text: string };
+
+/** Splits and compresses documents that are given as text, without a pack. */
+export async function corpusOfTexts(
+  given: readonly GivenDocument[],
+  model: Model,
+  rate: number,
+  { split = true }: { split?: boolean } = {},
+): Promise<Corpus> {
+  const documents = given.map((item, index): Document => {
+    const { id = `document-${index + 1}`, title = "", text } = typeof item === "string" ? { text: item } : item;
+    if (typeof text !== "string")
+      throw new ClaraError(
+        "input",
+        `query: documents[${index}] must be a text or { text }, got ${JSON.stringify(item)?.slice(0, 80)}`,
+      );
+    return { id, title, text, hash: createHash("sha256").update(text).digest("hex"), metadata: {} };
+  });
+  const ids = new Set(documents.map(({ id }) => id));
+  if (ids.size !== documents.length)
+    throw new ClaraError("input", "query: two documents have the same id; ids are how citations name them");
+  const tokens = (text: string) => model.tokenizer.encode(text).ids.length;
+  const passages = documents.flatMap((document) =>
+    split
+      ? splitDocument(document, [{ start: 0, end: document.text.length, heading: [], kind: "prose" }], {
+          tokens,
+          maxTokens: passageTokens,
+        })
+      : [
+          {
+            id: document.id,
+            document: document.id,
+            title: "",
+            text: document.text,
+            start: 0,
+            end: document.text.length,
+            metadata: {},
+          },
+        ],
+  );
+  const memories = await model.compressor.compress(passages, { rate });
+  return corpusOf(documents, passages, memories, memories.map(meanKey));
+}

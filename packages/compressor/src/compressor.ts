@@ -1,0 +1,161 @@
+import { setImmediate } from "node:timers/promises";
+import { ClaraError, type Memory, throwIfAborted } from "@clara/core";
+import type { Encoder, TokenBatch } from "@clara/engine";
+import type { Tokenizer } from "@clara/model";
+import { batchByLength } from "./batches.ts";
+import { meanKey } from "./memory.ts";
+import { type CompressibleText, type Layout, layOut, type Segment } from "./segments.ts";
+import { createPooling, type Pooling } from "./windows.ts";
+
+/** Passages whose tokens and sums are held at a time. */
+const slabPassages = 1024;
+const maxRate = 256;
+
+export interface CompressorOptions {
+  readonly encoder: Pick<Encoder, "width" | "run">;
+  /** The encoder's own. */
+  readonly tokenizer: Tokenizer;
+  /** Tokens of one sequence, CLS, title and SEP included; at least 4, at most the encoder's positions. @default 256 */
+  readonly maxTokens?: number;
+}
+
+export interface CompressOptions {
+  /** Tokens averaged into one memory token, 1 to 256. @default 16 */
+  readonly rate?: number;
+  /** Tokens of one run of the encoder, padding included; a longer sequence runs alone. @default 4096 */
+  readonly batchTokens?: number;
+  /** Called after each batch with the passages that are finished, and all. */
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface Compressor {
+  /** Model width `D`. */
+  readonly width: number;
+  /**
+   * Memories in the order of the passages. Each window of `rate` tokens of [CLS] title text [SEP] becomes the mean of its
+   * final states. A passage longer than `maxTokens` is encoded in parts, nothing is cut off. Equal passages are encoded
+   * once and share one memory.
+   *
+   * @throws ClaraError "option" for an impossible number, "aborted", and what the encoder throws.
+   */
+  compress(passages: readonly CompressibleText[], options?: CompressOptions): Promise<Memory[]>;
+  /** Sentence embedding [D] of a question: the mean of all its states, CLS and SEP included, at length 1. */
+  query(text: string, options?: { readonly signal?: AbortSignal | undefined }): Promise<Float32Array>;
+  /** The question's states [T, D], CLS and SEP included: for scores by token. */
+  queryTokens(text: string, options?: { readonly signal?: AbortSignal | undefined }): Promise<Float32Array>;
+}
+
+/** Text to memory and question to vector. The encoder stays the caller's. */
+export function createCompressor({ encoder, tokenizer, maxTokens = 256 }: CompressorOptions): Compressor {
+  checkInteger("createCompressor: maxTokens", maxTokens, 4);
+  const { width } = encoder;
+
+  async function compress(
+    passages: readonly CompressibleText[],
+    { rate = 16, batchTokens = 4096, onProgress, signal }: CompressOptions = {},
+  ): Promise<Memory[]> {
+    checkInteger("compress: rate", rate, 1, maxRate);
+    checkInteger("compress: batchTokens", batchTokens, 1);
+    const { unique, places } = distinct(passages);
+    const memories: Memory[] = new Array(passages.length);
+    let done = 0;
+    for (let start = 0; start < unique.length; start += slabPassages) {
+      const slab = unique.slice(start, start + slabPassages);
+      const layouts = await layOutAll(slab, signal);
+      const jobs = layouts.flatMap((layout, i) => {
+        const pooling = createPooling(layout, rate, width);
+        return layout.segments.map((segment) => ({ segment, pooling, places: places[start + i]! }));
+      });
+      const lengths = jobs.map(({ segment }) => segment.ids.length);
+      for (const batch of batchByLength(lengths, batchTokens)) {
+        throwIfAborted(signal, "compress");
+        const members = batch.map((i) => jobs[i]!);
+        await encode(members, signal);
+        for (const { pooling, places } of new Map(members.map((member) => [member.pooling, member])).values()) {
+          if (pooling.missing() > 0) continue;
+          const memory = pooling.memory();
+          for (const place of places) memories[place] = memory;
+          done += places.length;
+        }
+        onProgress?.(done, passages.length);
+      }
+    }
+    return memories;
+  }
+
+  async function layOutAll(slab: readonly CompressibleText[], signal: AbortSignal | undefined): Promise<Layout[]> {
+    const layouts: Layout[] = [];
+    for (const [i, passage] of slab.entries()) {
+      // Splitting text into tokens is the main thread's work: let others have a turn.
+      if (i % 64 === 63) await setImmediate();
+      throwIfAborted(signal, "compress");
+      layouts.push(layOut(tokenizer, passage, maxTokens));
+    }
+    return layouts;
+  }
+
+  async function encode(members: readonly { segment: Segment; pooling: Pooling }[], signal: AbortSignal | undefined) {
+    const batch = pad(
+      members.map(({ segment }) => segment.ids),
+      tokenizer.pad,
+    );
+    const states = await encoder.run(batch, { signal });
+    const rowSize = batch.shape[1] * width;
+    members.forEach(({ segment, pooling }, row) => {
+      pooling.add(segment, states.subarray(row * rowSize, (row + 1) * rowSize));
+    });
+  }
+
+  return {
+    width,
+    compress,
+    async query(text, { signal } = {}) {
+      const [memory] = await compress([{ text }], { rate: maxRate, signal });
+      return meanKey(memory!);
+    },
+    async queryTokens(text, { signal } = {}) {
+      const [memory] = await compress([{ text }], { rate: 1, signal });
+      return memory!.vectors;
+    },
+  };
+}
+
+/** Each different passage once, with the positions it has in the list. */
+function distinct(passages: readonly CompressibleText[]): { unique: CompressibleText[]; places: number[][] } {
+  const unique: CompressibleText[] = [];
+  const places: number[][] = [];
+  const seen = new Map<string, number[]>();
+  for (const [i, passage] of passages.entries()) {
+    const { text, title = "" } = passage;
+    const key = `${title.length} ${title}${text}`;
+    const known = seen.get(key);
+    if (known) {
+      known.push(i);
+      continue;
+    }
+    const mine = [i];
+    seen.set(key, mine);
+    unique.push(passage);
+    places.push(mine);
+  }
+  return { unique, places };
+}
+
+function pad(sequences: readonly Int32Array[], filler: number): TokenBatch {
+  const B = sequences.length;
+  const T = Math.max(...sequences.map((ids) => ids.length));
+  const ids = new Int32Array(B * T).fill(filler);
+  const mask = new Int32Array(B * T);
+  sequences.forEach((sequence, row) => {
+    ids.set(sequence, row * T);
+    mask.fill(1, row * T, row * T + sequence.length);
+  });
+  return { ids, types: new Int32Array(B * T), mask, shape: [B, T] };
+}
+
+function checkInteger(what: string, value: number, least: number, most: number = Number.MAX_SAFE_INTEGER): void {
+  if (Number.isInteger(value) && value >= least && value <= most) return;
+  const range = most === Number.MAX_SAFE_INTEGER ? `of at least ${least}` : `from ${least} to ${most}`;
+  throw new ClaraError("option", `${what} must be an integer ${range}, got ${value}`);
+}
