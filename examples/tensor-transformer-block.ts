@@ -31,7 +31,8 @@ const y = block(x);
 console.log("output", y.shape);
 
 const gradient = tf.grad((x: tf.Tensor) => tf.sum(tf.square(block(x as tf.Tensor3D))))(x);
-console.log("largest gradient", tf.max(tf.abs(gradient)).dataSync()[0]?.toFixed(3));
+const [largest] = await tf.max(tf.abs(gradient)).data();
+console.log("largest gradient", largest?.toFixed(3));
 
 try {
   block(tf.zeros([2, 4, 5]));

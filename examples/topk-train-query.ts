@@ -7,7 +7,7 @@ const memories: tf.Tensor4D = tf.randomNormal([1, N, M, D], 0, 1, "float32", 1);
 const answer: tf.Tensor4D = tf.slice(memories, [0, 5, 0, 0], [1, 1, M, D]);
 
 const query = tf.variable<tf.Rank.R2>(tf.randomNormal([1, M * D], 0, 1, "float32", 2));
-const optimizer = tf.train.adam(0.05);
+const optimizer = tf.train.adam(0.02);
 
 // The only training signal: how far is the memory that was selected from the answer?
 function select() {
@@ -25,7 +25,7 @@ async function report(step: number): Promise<void> {
 }
 
 await report(0);
-for (let step = 1; step <= 60; step++) {
+for (let step = 1; step <= 40; step++) {
   optimizer.minimize(() => select().loss, false, [query]);
-  if (step % 15 === 0) await report(step);
+  if (step % 10 === 0) await report(step);
 }

@@ -67,8 +67,9 @@ function prose(markdown: string): string[] {
       fence = mark[1]!;
       return "";
     }
-    if (fence && mark?.[1]!.startsWith(fence) && mark[2]!.trim() === "") fence = "";
-    else if (!fence) return line;
+    const closes = mark !== null && mark[1]!.startsWith(fence) && mark[2]!.trim() === "";
+    if (!fence) return line;
+    if (closes) fence = "";
     return "";
   });
 }

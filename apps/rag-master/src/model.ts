@@ -46,7 +46,8 @@ export async function loadModel(config: RagConfig, { threads }: LoadModelOptions
     readChecked(mini.files.tokenizer, mini.sha256.tokenizer),
   ]);
   const weights = readWeights(bytes);
-  const tokenizer = wordPiece(JSON.parse(new TextDecoder().decode(tokenizerBytes)));
+  // "[SEP]" in a document is text, not a separator: nothing that is read may steer the reader.
+  const tokenizer = wordPiece(JSON.parse(new TextDecoder().decode(tokenizerBytes)), { specialTokens: "text" });
   const compressing = await encoder(weights, "compressor.layer", threads);
   // The reader starts when the first answer is asked for: indexing and searching do without it.
   const reading = lazily(() => encoder(weights, "reader.layer", threads), compressing.width);

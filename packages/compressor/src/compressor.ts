@@ -88,7 +88,7 @@ export function createCompressor({ encoder, tokenizer, maxTokens = 256 }: Compre
     const layouts: Layout[] = [];
     for (const [i, passage] of slab.entries()) {
       // Splitting text into tokens is the main thread's work: let others have a turn.
-      if (i % 64 === 63) await setImmediate();
+      if (i % 16 === 15) await setImmediate();
       throwIfAborted(signal, "compress");
       layouts.push(layOut(tokenizer, passage, maxTokens));
     }

@@ -28,9 +28,9 @@ interface Job {
  * @param where the function named in errors.
  */
 export function openChannel(url: URL, where: string): Channel {
-  // A worker takes over the process's flags; this one, of `node --input-type=module --eval`, would stop it.
-  const execArgv = process.execArgv.filter((flag) => !flag.startsWith("--input-type="));
-  const worker = new Worker(url, { execArgv });
+  // A worker takes over the process's flags, and cannot start with the one of `node --input-type=module --eval`.
+  const evaluated = process.execArgv.some((flag) => flag.startsWith("--input-type"));
+  const worker = new Worker(url, evaluated ? { execArgv: [] } : {});
   const waiting: Job[] = [];
   let running: Job | undefined;
   let gone: ClaraError | undefined;

@@ -129,12 +129,11 @@ describe("createEncoder in a process of its own", () => {
     const options = { weights, ...${JSON.stringify(tinyOptions)}, threads: 1 };
     const batch = { ids: Int32Array.of(1, 2), types: new Int32Array(2), mask: Int32Array.of(1, 1), shape: [1, 2] };
     ${then}`;
-  const node = (code: string, flags: readonly string[] = []) =>
-    promisify(execFile)(
-      process.execPath,
-      ["--conditions=@clara/source", ...flags, "--input-type=module", "--eval", code],
-      { timeout: 60_000 },
-    );
+  const node = (code: string, options = "") => {
+    const env = { ...process.env, NODE_OPTIONS: `--conditions=@clara/source ${options}` };
+    const flags = ["--input-type=module", "--eval", code];
+    return promisify(execFile)(process.execPath, flags, { env, timeout: 60_000 });
+  };
 
   it("prints nothing and does not keep the process alive, disposed or not", async () => {
     const code = script(`
@@ -149,11 +148,10 @@ describe("createEncoder in a process of its own", () => {
         if (name === "onnxruntime-node") throw new Error("no library for this machine");
         return next(name, context);
       } });`;
-    const flags = ["--import", `data:text/javascript,${encodeURIComponent(hook)}`];
     const code = script(
       "await createEncoder(options).catch((error) => console.log(error.code + ' ' + error.message));",
     );
-    const { stdout } = await node(code, flags);
+    const { stdout } = await node(code, `--import=data:text/javascript,${encodeURIComponent(hook)}`);
     expect(stdout).toMatch(/^engine encoder: onnxruntime-node cannot load on .*no library for this machine.*install/);
   });
 });

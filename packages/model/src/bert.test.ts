@@ -285,15 +285,16 @@ describe.skipIf(!here)("parity with PyTorch (needs ../shared/models)", () => {
   });
   afterAll(() => tf.dispose(encoder));
 
-  // Golden values are of the float32 original, the weights are rounded to float16: hence 1e-3.
-  it("gives the golden states and sentence embeddings within 1e-3", () => {
+  // These golden values are of the float32 original, the weights here are rounded to float16. States reach 5.9; the
+  // rounding alone moves them by up to 2.4e-3. The reader's golden values are of rounded weights: 1e-5 there.
+  it("gives the golden states within 3e-3 and sentence embeddings within 1e-3", () => {
     const cases = json<{ ids: number[] }[]>("all-MiniLM-L6-v2/golden.json");
     const { tensors } = readSafetensors(read("all-MiniLM-L6-v2/golden.safetensors"));
-    for (const i of [0, 2, 3, 14]) {
+    for (const i of [0, 1, 2, 3, 14]) {
       tf.tidy(() => {
         const states = encodeBert(encoder, batchOf([cases[i]!.ids]), { heads });
         const golden = tensors[`last_hidden_state.${i}`];
-        if (golden) expectClose(tf.reshape(states, [-1]), toFloat32(golden), { absolute: 1e-3, relative: 0 });
+        if (golden) expectClose(tf.reshape(states, [-1]), toFloat32(golden), { absolute: 3e-3, relative: 0 });
         const sum = tf.sum(states, 1);
         const embedding = tf.div(sum, tf.norm(sum));
         expectClose(tf.reshape(embedding, [-1]), toFloat32(tensors[`embedding.${i}`]!), {
@@ -304,7 +305,7 @@ describe.skipIf(!here)("parity with PyTorch (needs ../shared/models)", () => {
     }
   });
 
-  it("gives the reader's golden logits within 1e-3", () => {
+  it("gives the reader's golden logits within 1e-4", () => {
     const own = readWeights(read("reader-prototype/model.safetensors"));
     type Case = { input_ids: number[]; token_type_ids: number[] };
     const cases = json<Case[]>("reader-prototype/golden.json");
@@ -317,7 +318,7 @@ describe.skipIf(!here)("parity with PyTorch (needs ../shared/models)", () => {
         const head = tf.tensor2d(own["span.weight"]!.data, [2, 384]);
         const flat: tf.Tensor2D = tf.reshape(states, [-1, 384]);
         const logits = tf.add(tf.matMul(flat, head, false, true), tf.tensor1d(own["span.bias"]!.data));
-        expectClose(tf.reshape(logits, [-1]), toFloat32(tensors[`logits.${i}`]!), { absolute: 1e-3, relative: 0 });
+        expectClose(tf.reshape(logits, [-1]), toFloat32(tensors[`logits.${i}`]!), { absolute: 1e-4, relative: 0 });
       });
     }
     tf.dispose(reader);

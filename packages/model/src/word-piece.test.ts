@@ -74,6 +74,7 @@ describe("wordPiece", () => {
     expect(offsets("\u200babc\u200b d")).toEqual([1, 4, 6, 7]);
     expect(offsets("cafe\u0301s")).toEqual([0, 6]);
     expect(offsets("!\u0301!")).toEqual([0, 1, 2, 3]);
+    expect(tokenizer.encode("re\u0007tu\ufffdrn").ids).toEqual(tokenizer.encode("return").ids);
   });
 
   // Values of Hugging Face's tokenizers 0.20.3 for Python.

@@ -49,7 +49,7 @@ export async function writeFile(
   let bytes = 0;
   const file = await open(temporary, "w");
   try {
-    for (const chunk of chunks) {
+    for (const chunk of pieces(chunks)) {
       await write(file, chunk);
       hash.update(chunk);
       bytes += chunk.byteLength;
@@ -60,6 +60,21 @@ export async function writeFile(
   }
   await rename(temporary, join(directory, name));
   return { name, bytes, sha256: hash.digest("hex") };
+}
+
+/** Small chunks joined to about a mebibyte: one write for each would take most of the time. */
+function* pieces(chunks: Iterable<Uint8Array>): Generator<Uint8Array> {
+  let waiting: Uint8Array[] = [];
+  let size = 0;
+  for (const chunk of chunks) {
+    waiting.push(chunk);
+    size += chunk.byteLength;
+    if (size < 1 << 20) continue;
+    yield Buffer.concat(waiting);
+    waiting = [];
+    size = 0;
+  }
+  if (size > 0) yield Buffer.concat(waiting);
 }
 
 /** Makes renames in the directory last through a power cut. */

@@ -1,23 +1,10 @@
 import { ClaraError } from "@clara/core";
 
-const chunkBytes = 1 << 20;
-
-/** Values as JSON Lines, in pieces of about a mebibyte. */
+/** Values as JSON Lines, a line at a time. */
 export function* jsonLines(values: Iterable<unknown>): Generator<Uint8Array> {
   const encoder = new TextEncoder();
-  let lines: string[] = [];
-  let size = 0;
-  for (const value of values) {
-    // JSON.stringify escapes lone surrogates, so that UTF-8 keeps every string exactly.
-    const line = `${JSON.stringify(value)}\n`;
-    lines.push(line);
-    size += line.length;
-    if (size < chunkBytes) continue;
-    yield encoder.encode(lines.join(""));
-    lines = [];
-    size = 0;
-  }
-  if (lines.length > 0) yield encoder.encode(lines.join(""));
+  // JSON.stringify escapes lone surrogates, so that UTF-8 keeps every string exactly.
+  for (const value of values) yield encoder.encode(`${JSON.stringify(value)}\n`);
 }
 
 /**

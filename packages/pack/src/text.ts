@@ -9,10 +9,15 @@ type StoredPassage = Omit<Passage, "text">;
 /** @throws ClaraError "option" for an id twice, an unknown document, or a text that is not the document's slice. */
 export function checkText(documents: readonly Document[], passages: readonly Passage[]): void {
   const texts = new Map<string, string>();
-  for (const { id, text } of documents) {
+  for (const { id, text, metadata } of documents) {
     if (texts.has(id))
       throw new ClaraError("option", `writePack: two documents have the id "${id}"; ids must be unique`);
     texts.set(id, text);
+    // JSON would turn these into null. Passages are checked by their index.
+    const bad = Object.entries(metadata).find(([, value]) => typeof value === "number" && !Number.isFinite(value));
+    if (bad) {
+      throw new ClaraError("option", `writePack: metadata.${bad[0]} of document "${id}" must be finite, got ${bad[1]}`);
+    }
   }
   const seen = new Set<string>();
   for (const { id, document, text, start, end } of passages) {

@@ -26,7 +26,7 @@ export const englishAnalyzer: Analyzer = {
   id: "english-1",
   analyze(text) {
     const terms: string[] = [];
-    for (const match of normalise(text).matchAll(words)) addTerms(match[0], terms);
+    for (const word of normalise(text).match(words) ?? []) addTerms(word, terms);
     return terms;
   },
 };
@@ -34,6 +34,7 @@ export const englishAnalyzer: Analyzer = {
 /** A word, or several joined by a hyphen, underscore, dot or the comma of thousands. */
 const words =
   /[\p{L}\p{N}][\p{L}\p{N}\p{M}]*(?:(?:[-._]|(?<=\p{N}),(?=\p{N}{3}(?!\p{N})))[\p{L}\p{N}][\p{L}\p{N}\p{M}]*)*/gu;
+const joiners = /[-._,]/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: plain ASCII text skips the dear steps
 const beyondAscii = /[^\x00-\x7f]/;
 /** Accents of Latin, Greek and Cyrillic; variation selectors and enclosing marks of emoji. Not the vowels of Indic scripts. */
@@ -51,16 +52,40 @@ function normalise(text: string): string {
 }
 
 function addTerms(word: string, terms: string[]): void {
-  const parts = word.split(/[-._,]/);
-  for (const part of parts) addPart(part, terms);
-  if (parts.length > 1 && word.length <= 40 && /\p{N}/u.test(word)) terms.push(word.replace(/[-_,]/g, ""));
+  if (!joiners.test(word)) {
+    addPart(word, terms);
+    return;
+  }
+  for (const part of word.split(joiners)) addPart(part, terms);
+  if (word.length <= 40 && /\p{N}/u.test(word)) terms.push(word.replace(/[-_,]/g, ""));
 }
 
 function addPart(part: string, terms: string[]): void {
-  if (!pairedScripts.test(part)) {
-    if (!stopWords.has(part)) terms.push(stemOf(part));
-    return;
+  let term = known.get(part);
+  if (term === undefined) {
+    if (pairedScripts.test(part)) {
+      addPairs(part, terms);
+      return;
+    }
+    if (known.size >= MAX_KNOWN) known.clear();
+    term = termOf(part);
+    known.set(part, term);
   }
+  if (term !== "") terms.push(term);
+}
+
+/** Words to their terms, "" for stop words. */
+const known = new Map<string, string>();
+/** Words remembered, at most: about 10 MB. A language has fewer; a stream of random strings must not grow it for ever. */
+const MAX_KNOWN = 100_000;
+
+function termOf(word: string): string {
+  if (stopWords.has(word)) return "";
+  // Porter2 knows English letters; anything else is a name, a number or another language.
+  return word.length > 2 && word.length <= 40 && /^[a-z]+$/.test(word) ? stem(word) : word;
+}
+
+function addPairs(part: string, terms: string[]): void {
   for (const [run] of part.matchAll(runs)) {
     if (!pairedScripts.test(run)) {
       addPart(run, terms);
@@ -70,20 +95,4 @@ function addPart(part: string, terms: string[]): void {
     if (letters.length === 1) terms.push(run);
     for (let i = 1; i < letters.length; i++) terms.push(letters[i - 1]! + letters[i]!);
   }
-}
-
-const stems = new Map<string, string>();
-/** Words remembered, at most: about 10 MB. A vocabulary has fewer; a stream of random strings must not grow it for ever. */
-const MAX_STEMS = 100_000;
-
-function stemOf(word: string): string {
-  // Porter2 knows English letters; anything else is a name, a number or another language.
-  if (word.length < 3 || word.length > 40 || !/^[a-z]+$/.test(word)) return word;
-  let found = stems.get(word);
-  if (found === undefined) {
-    if (stems.size >= MAX_STEMS) stems.clear();
-    found = stem(word);
-    stems.set(word, found);
-  }
-  return found;
 }

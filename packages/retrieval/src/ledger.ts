@@ -30,7 +30,7 @@ export interface Plan {
  *
  * @throws ClaraError "input" for a passage that cannot be indexed, "option" for a batch that contradicts itself.
  */
-export function plan(where: string, entries: ReadonlyMap<string, Entry>, batch: Batch): Plan {
+export function planBatch(where: string, entries: ReadonlyMap<string, Entry>, batch: Batch): Plan {
   checkBatch(where, batch);
   const upsert = batch.upsert ?? [];
   const coming = new Set(upsert.map(({ id }) => id));
@@ -57,7 +57,7 @@ export function searchText({ title, text }: IndexedPassage): string {
   return `${title}\n${text}`;
 }
 
-/** The checks that need no index. @throws as `plan` does. */
+/** The checks that need no index. @throws as `planBatch` does. */
 export function checkBatch(where: string, batch: Batch): void {
   if (typeof batch !== "object" || batch === null) {
     throw new ClaraError("option", `${where}: needs a batch { upsert?, delete? }, got ${describe(batch)}`);

@@ -56,9 +56,10 @@ export function selectTopK(
   }
   return tf.tidy(() => {
     const logits = tf.div(scores, temperature); // [B, N]
-    const { indices, hard, filled, free } = noGrad(() => choose(logits, k, mask));
+    const { indices, hard, free } = noGrad(() => choose(logits, k, mask));
     const open = tf.where(free, tf.reshape(logits, [B, 1, N]), UNAVAILABLE); // [B, k, N]
-    const soft = tf.mul(tf.softmax(open), filled); // [B, k, N]
+    // Where nothing is free, all are constants: no gradient.
+    const soft = tf.softmax(open); // [B, k, N]
     // The value is `hard`, the gradient is that of `soft`.
     const weights = tf.add(hard, tf.sub(soft, stopGradient(soft))) as tf.Tensor3D;
     return { weights, indices };
@@ -73,10 +74,9 @@ function choose(logits: tf.Tensor, k: number, mask: tf.Tensor2D | undefined) {
   // A row that runs out of documents ranks masked ones last: `hard` leaves them out. tf.oneHot refuses N = 1.
   const picked = tf.equal(tf.reshape(ranked, [B, k, 1]), tf.range(0, N, 1, "int32")); // [B, k, N]
   const hard = tf.mul(tf.cast(picked, "float32"), tf.reshape(documents, [B, 1, N])); // [B, k, N]
-  const filled = tf.sum(hard, 2, true); // [B, k, 1], 1 or 0
   const taken = tf.cumsum(hard, 1, true); // [B, k, N], by earlier slots
   const free = tf.greater(tf.sub(tf.reshape(documents, [B, 1, N]), taken), 0); // [B, k, N]
-  const present = tf.greater(tf.reshape(filled, [B, k]), 0); // [B, k]
+  const present = tf.greater(tf.sum(hard, 2), 0); // [B, k]
   const indices = tf.where(present, ranked, tf.scalar(-1, "int32")) as tf.Tensor2D; // [B, k]
-  return { indices, hard, filled, free };
+  return { indices, hard, free };
 }

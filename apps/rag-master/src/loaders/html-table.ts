@@ -11,6 +11,7 @@ export interface Cell {
 
 // A span of thousands is a mistake or an attack.
 const MAX_SPAN = 100;
+const MAX_COLUMNS = 1000;
 
 /**
  * The lines of a table: with a header row one record per row, each with its header names; without one the cells of
@@ -52,6 +53,7 @@ function spread(rows: readonly (readonly Cell[])[]): (Cell | undefined)[][] {
     let column = 0;
     for (const cell of row) {
       while (taken[r]!.has(column)) column++;
+      if (column >= MAX_COLUMNS) break;
       const columns = Math.min(cell.columns, MAX_SPAN);
       const last = Math.min(r + Math.min(cell.rows, MAX_SPAN), rows.length);
       for (let y = r; y < last; y++) {

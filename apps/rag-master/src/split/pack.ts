@@ -45,7 +45,8 @@ export function pack(pieces: readonly Piece[], options: PackOptions): Packed[] {
       if (repeated.length > 0) repeated = [];
       else waiting.push(fresh.pop()!);
     }
-    repeated = waiting.length > 0 ? tail(fresh, overlap) : [];
+    // A passage that repeats nothing may not be repeated whole: the next one would start where it starts.
+    repeated = waiting.length > 0 ? tail(fresh, overlap, repeated.length > 0 ? 0 : 1) : [];
   }
   return packed;
 }
@@ -80,13 +81,13 @@ function divided(piece: Piece, room: number, maxTokens: number): Piece[] | undef
   return parts.length > 1 && parts[0]!.tokens <= room ? parts : undefined;
 }
 
-/** The last pieces, of a paragraph its last sentences, of at most `overlap` tokens; never all pieces. */
-function tail(pieces: readonly Piece[], overlap: number): Piece[] {
+/** The last pieces, of a paragraph its last sentences, of at most `overlap` tokens; the first `leave` never. */
+function tail(pieces: readonly Piece[], overlap: number, leave: number): Piece[] {
   const kept: Piece[] = [];
   let room = overlap;
   const last = pieces.at(-1)!;
   const from = last.tokens > room && room > 0 && last.isParagraph ? last.parts!() : pieces;
-  for (let i = from.length - 1; i > 0 && from[i]!.tokens <= room; i--) {
+  for (let i = from.length - 1; i >= leave && from[i]!.tokens <= room; i--) {
     kept.unshift(from[i]!);
     room -= from[i]!.tokens;
   }

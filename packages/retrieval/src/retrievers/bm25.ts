@@ -3,7 +3,7 @@ import { type Analyzer, englishAnalyzer } from "../analyzer.ts";
 import { checkRange, checkSearch } from "../check.ts";
 import { closable } from "../closable.ts";
 import { compileFilter } from "../filter.ts";
-import { plan, receipt, searchText } from "../ledger.ts";
+import { planBatch, receipt, searchText } from "../ledger.ts";
 import { buildPostings, type Counted, inverseDocumentFrequency, type Postings } from "../postings.ts";
 import { readSnapshot, writeSnapshot } from "../snapshot.ts";
 
@@ -90,7 +90,7 @@ export function bm25({ analyzer = englishAnalyzer, k1 = 1.2, b = 0.75, snapshot 
 
     async apply(batch) {
       assertOpen("apply");
-      const todo = plan("bm25.apply", passages, batch);
+      const todo = planBatch("bm25.apply", passages, batch);
       // All texts are read before the first change: an analyzer that throws must leave the index as it was.
       const analyzed = todo.puts.map(({ passage }) => analyzer.analyze(searchText(passage)));
       for (const id of todo.deletes) passages.delete(id);

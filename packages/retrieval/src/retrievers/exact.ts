@@ -2,7 +2,7 @@ import type { Hit, Query, SearchOptions, WritableRetriever } from "@clara/core";
 import { checkCount, checkSearch } from "../check.ts";
 import { closable } from "../closable.ts";
 import { compileFilter } from "../filter.ts";
-import { plan, receipt } from "../ledger.ts";
+import { planBatch, receipt } from "../ledger.ts";
 import { type Directed, direction, directions, scan } from "../vectors.ts";
 
 export interface ExactOptions {
@@ -38,7 +38,7 @@ export function exact({ dimension }: ExactOptions = {}): WritableRetriever {
 
     async apply(batch) {
       assertOpen("apply");
-      const todo = plan("exact.apply", passages, batch);
+      const todo = planBatch("exact.apply", passages, batch);
       const found = directions("exact.apply", todo, width);
       width ??= found[0]?.unit.length;
       for (const id of todo.deletes) passages.delete(id);

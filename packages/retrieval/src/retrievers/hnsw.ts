@@ -3,7 +3,7 @@ import { checkCount, checkRange, checkSearch } from "../check.ts";
 import { closable } from "../closable.ts";
 import { compileFilter } from "../filter.ts";
 import { createGraph, findConstructor, type Graph, type NativeConstructor } from "../graph.ts";
-import { type Entry, plan, receipt } from "../ledger.ts";
+import { type Entry, planBatch, receipt } from "../ledger.ts";
 import { createQueue } from "../queue.ts";
 import { type Directed, direction, directions, scan } from "../vectors.ts";
 
@@ -161,7 +161,7 @@ export function hnsw(options: HnswOptions = {}): HnswRetriever {
         assertOpen("apply");
         await prepare();
         assertOpen("apply");
-        const todo = plan("hnsw.apply", passages, batch);
+        const todo = planBatch("hnsw.apply", passages, batch);
         const found = directions("hnsw.apply", todo, width);
         width ??= found[0]?.unit.length;
         for (const id of todo.deletes) {

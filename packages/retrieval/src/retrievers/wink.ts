@@ -4,7 +4,7 @@ import { type Analyzer, englishAnalyzer } from "../analyzer.ts";
 import { checkRange, checkSearch } from "../check.ts";
 import { closable } from "../closable.ts";
 import { compileFilter } from "../filter.ts";
-import { type Entry, plan, receipt, searchText } from "../ledger.ts";
+import { type Entry, planBatch, receipt, searchText } from "../ledger.ts";
 import { inverseDocumentFrequency } from "../postings.ts";
 import { topK } from "../top-k.ts";
 
@@ -111,7 +111,7 @@ export function wink({ analyzer = englishAnalyzer, k1 = 1.2, b = 0.75 }: WinkOpt
 
     async apply(batch) {
       assertOpen("apply");
-      const todo = plan("wink.apply", passages, batch);
+      const todo = planBatch("wink.apply", passages, batch);
       const tokens = todo.puts.map(({ passage }) => tokensOf(searchText(passage)));
       for (const id of todo.deletes) passages.delete(id);
       todo.puts.forEach(({ entry }, i) => {

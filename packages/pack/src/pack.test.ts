@@ -1,0 +1,152 @@
+import { readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { hnsw } from "@clara/retrieval";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { openPack, readPackText } from "./open-pack.ts";
+import { contentOf, identity, inFolder } from "./testing/sample.ts";
+import { writePack } from "./write-pack.ts";
+
+const texts = { "a.md": "Cats sleep all day. Dogs bark at night.", "b/c.md": "Whales sing under water, for hours." };
+
+describe("a pack", () => {
+  it("gives back every document, passage, memory and key", () =>
+    inFolder(async (folder) => {
+      const content = contentOf(texts);
+      const manifest = await writePack(join(folder, "new", "pack"), { identity, content, createdBy: "a test" });
+      const pack = await openPack(join(folder, "new", "pack"), { expect: identity });
+      expect(pack.manifest).toEqual(manifest);
+      expect(manifest).toMatchObject({
+        format: "clara-pack",
+        version: 1,
+        generation: 1,
+        identity,
+        createdBy: "a test",
+      });
+      // Counts of the four memories: 2, 3, 1, 2; texts of 39 and 35 bytes.
+      expect(manifest.counts).toEqual({ documents: 2, passages: 4, memoryTokens: 8, textBytes: 74 });
+      expect([...pack.documents.values()]).toEqual(content.documents);
+      expect([...pack.passages.values()]).toEqual(content.passages);
+      for (const { id } of content.passages) {
+        expect(pack.memory(id)).toEqual(content.memories.get(id));
+        expect(pack.key(id)).toEqual(content.keys.get(id));
+      }
+      await pack.close();
+    }));
+
+  it("answers searches by words and by vector, with metadata to filter by", () =>
+    inFolder(async (folder) => {
+      await writePack(folder, { identity, content: contentOf(texts) });
+      const pack = await openPack(folder);
+      const byWords = await pack.sparse.search({ text: "who sings under water" }, { k: 1 });
+      expect(byWords.map(({ id }) => id)).toEqual(["b/c.md#0"]);
+      expect(pack.sparse.idf("whale")).toBeGreaterThan(0);
+      const near = { text: "", vector: pack.key("a.md#0") };
+      expect((await pack.dense.search(near, { k: 4 })).map(({ id }) => id)[0]).toBe("a.md#0");
+      const filter = { field: "document", op: "eq", value: "b/c.md" } as const;
+      expect((await pack.dense.search(near, { k: 4, filter })).map(({ id }) => id)).toEqual(["b/c.md#0", "b/c.md#17"]);
+      const graph = await openPack(folder, { dense: hnsw });
+      expect(graph.dense.name).toBe("hnsw");
+      expect((await graph.dense.search(near, { k: 1 }))[0]?.id).toBe("a.md#0");
+    }));
+
+  it("may have no memories and keys, or no documents at all", () =>
+    inFolder(async (folder) => {
+      await writePack(folder, { identity, content: contentOf(texts, { vectors: false }) });
+      const pack = await openPack(folder);
+      expect(await pack.dense.search({ text: "", vector: new Float32Array(3) }, { k: 3 })).toEqual([]);
+      expect(() => pack.memory("a.md#0")).toThrow(
+        /was written without memories; .*rag-master index --recompress --pack/,
+      );
+      expect(() => pack.key("a.md#0")).toThrow(/was written without keys/);
+      expect(() => pack.key("nothing")).toThrow(/has no passage "nothing"/);
+      await writePack(folder, { identity, content: contentOf({}) });
+      const empty = await openPack(folder);
+      expect([empty.documents.size, empty.passages.size]).toEqual([0, 0]);
+      expect(await empty.sparse.search({ text: "cats" }, { k: 3 })).toEqual([]);
+    }));
+
+  it("keeps arbitrary Unicode, lone surrogates and line ends included", () =>
+    inFolder((folder) =>
+      fc.assert(
+        fc.asyncProperty(
+          fc.dictionary(
+            fc.string({ unit: "binary", minLength: 1 }).map((id) => `id ${id}`),
+            fc.array(
+              fc.oneof(
+                fc.string({ unit: "binary" }),
+                fc.constantFrom("\ud800", "\n", "\r\n", "\u2028", "\0", "\ufeff"),
+              ),
+            ),
+          ),
+          async (entries) => {
+            const content = contentOf(
+              Object.fromEntries(Object.entries(entries).map(([id, parts]) => [id, parts.join("")])),
+            );
+            await writePack(folder, { identity, content });
+            const pack = await openPack(folder);
+            expect([...pack.documents.values()]).toEqual(content.documents);
+            expect([...pack.passages.values()]).toEqual(content.passages);
+            for (const { id } of content.passages) expect(pack.memory(id)).toEqual(content.memories.get(id));
+          },
+        ),
+        { numRuns: 15, seed: 5 },
+      ),
+    ));
+
+  it("replaces a generation whole, and leaves files that are not its own", () =>
+    inFolder(async (folder) => {
+      const strangers = ["notes.txt", "documents-1.txt", "documents-x.jsonl", "keys-1.f32.bak", "old-1.bin"];
+      for (const name of strangers) await writeFile(join(folder, name), "mine");
+      await writePack(folder, { identity, content: contentOf(texts) });
+      await writePack(folder, { identity, content: contentOf({ d: "Only this is left." }) });
+      const pack = await openPack(folder);
+      expect([...pack.documents.keys()]).toEqual(["d"]);
+      expect((await readdir(folder)).sort()).toEqual(
+        [
+          ...strangers,
+          "bm25-2.bin",
+          "documents-2.jsonl",
+          "keys-2.f32",
+          "manifest.json",
+          "memories-2.bin",
+          "passages-2.jsonl",
+        ].sort(),
+      );
+    }));
+
+  it("stays readable in an open pack while it is replaced, and opens while it is replaced", () =>
+    inFolder(async (folder) => {
+      await writePack(folder, { identity, content: contentOf(texts) });
+      const before = await openPack(folder);
+      const write = (async () => {
+        for (let i = 0; i < 15; i++)
+          await writePack(folder, { identity, content: contentOf({ [`d${i}`]: `text ${i}` }) });
+        return "done" as const;
+      })();
+      for (let done: string | undefined; !done; ) {
+        const pack = await openPack(folder);
+        expect(pack.documents.size).toBeGreaterThan(0);
+        done = await Promise.race([write, Promise.resolve(undefined)]);
+      }
+      expect(before.documents.get("a.md")?.text).toBe(texts["a.md"]);
+      expect(before.memory("a.md#0").count).toBe(2);
+    }));
+
+  it("gives its text to a program with another identity, even when vectors are damaged", () =>
+    inFolder(async (folder) => {
+      const content = contentOf(texts);
+      await writePack(folder, { identity, content });
+      await writeFile(join(folder, "memories-1.bin"), "broken");
+      const { documents, passages, manifest } = await readPackText(folder);
+      expect(documents).toEqual(content.documents);
+      expect(passages).toEqual(content.passages);
+      expect(manifest.identity).toEqual(identity);
+    }));
+
+  it("holds passages as places in their documents, not as a second copy of the text", () =>
+    inFolder(async (folder) => {
+      await writePack(folder, { identity, content: contentOf(texts) });
+      expect(await readFile(join(folder, "passages-1.jsonl"), "utf8")).not.toContain("Whales");
+    }));
+});
