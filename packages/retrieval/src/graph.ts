@@ -85,9 +85,9 @@ export function createGraph(Constructor: NativeConstructor, dimension: number, o
     near(query, count) {
       const k = Math.min(count, labels.size);
       if (k === 0) return [];
-      native.setEf(k); // also needed: the addon's own default of 10 finds too few
+      native.setEf(k); // as wide as the list that is asked for; the addon's own default is 10
       const found = native.searchKnn(Array.from(query), k).neighbors;
-      return found.map((label) => ids[label]).filter((id): id is string => id !== undefined && labels.has(id));
+      return found.filter((label) => labels.get(ids[label]!) === label).map((label) => ids[label]!);
     },
   };
 }

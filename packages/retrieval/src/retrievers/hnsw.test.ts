@@ -10,7 +10,7 @@ const queries = clusteredVectors(40, D, 2).map((vector) => ({ text: "", vector }
 /** A module that counts how often its graph is asked, and can fail. */
 async function spy(fail: { add?: boolean; search?: boolean } = {}) {
   const { default: native } = await import("hnswlib-node");
-  const calls = { graphs: 0, points: 0, searches: 0 };
+  const calls = { graphs: 0, points: 0, searches: 0, deletions: 0 };
   class Spied extends native.HierarchicalNSW {
     constructor(space: "ip", dimension: number) {
       super(space, dimension);
@@ -20,6 +20,10 @@ async function spy(fail: { add?: boolean; search?: boolean } = {}) {
       if (fail.add) throw new Error("std::bad_alloc");
       calls.points++;
       super.addPoint(point, label);
+    }
+    override markDelete(label: number) {
+      calls.deletions++;
+      super.markDelete(label);
     }
     override searchKnn(query: number[], k: number) {
       if (fail.search) throw new Error("the graph broke");
@@ -51,7 +55,7 @@ describe("hnsw", () => {
     const index = hnsw({ load });
     await index.apply({ upsert: all });
     expect(await recall(index, all)).toBeGreaterThan(0.97);
-    expect(calls).toEqual({ graphs: 1, points: 3000, searches: queries.length });
+    expect(calls).toEqual({ graphs: 1, points: 3000, searches: queries.length, deletions: 0 });
     expect(index.note).toBeUndefined();
   });
 
@@ -79,8 +83,7 @@ describe("hnsw", () => {
     await index.apply({ upsert: moved, delete: all.slice(300, 600).map(({ id }) => id) });
     const live = [...moved, ...all.slice(600, 1500)];
     expect(await recall(index, live)).toBeGreaterThan(0.97);
-    expect(calls.graphs).toBe(2);
-    expect(calls.points).toBe(1500 + 1200);
+    expect(calls).toMatchObject({ graphs: 2, points: 1500 + 1200, deletions: 600 });
     await index.apply({ upsert: all.slice(1500, 1600) });
     expect(calls.graphs).toBe(2);
     expect(await recall(index, [...live, ...all.slice(1500, 1600)])).toBeGreaterThan(0.97);
@@ -106,6 +109,18 @@ describe("hnsw", () => {
     }
     await growing;
     expect(during).toBeGreaterThan(1); // so it did give way to others
+  });
+
+  it("carries out batches that are given at once one after another", async () => {
+    const { calls, load } = await spy();
+    const index = hnsw({ load, exactBelow: 1 });
+    await Promise.all([
+      index.apply({ upsert: all.slice(0, 1000) }),
+      index.apply({ upsert: all.slice(500, 1500) }),
+      index.apply({ delete: all.slice(0, 200).map(({ id }) => id) }),
+    ]);
+    expect(calls).toMatchObject({ graphs: 1, points: 1500, deletions: 200 });
+    expect(await recall(index, all.slice(200, 1500))).toBeGreaterThan(0.97);
   });
 
   it("scans exactly for filters that few pass, and finds k through those that many pass", async () => {

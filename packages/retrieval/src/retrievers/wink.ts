@@ -50,7 +50,8 @@ export function wink({ analyzer = englishAnalyzer, k1 = 1.2, b = 0.75 }: WinkOpt
     built = undefined;
   });
 
-  // Wink keeps tokens as keys of plain objects in places; no object has a property that begins with "~".
+  // Wink looks tokens up in what becomes a plain object when an index is imported, where "constructor" is a property of all.
+  // Nothing is imported here; the prefix keeps it so that nothing goes wrong when wink does the same elsewhere.
   const tokensOf = (text: string) => analyzer.analyze(text).map((term) => `~${term}`);
 
   function build(): Built {
