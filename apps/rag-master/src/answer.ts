@@ -79,8 +79,7 @@ export async function answer(
   options: AnswerOptions = {},
 ): Promise<Answer> {
   const { context = "mixed", draft = false, signal, onToken } = options;
-  if (question.trim() === "")
-    throw new ClaraError("input", 'the question is empty; ask something, as in: ask "What does the jacket cost?"');
+  checkQuestion(question);
   const clock = stopwatch();
   const steps: Steps = { question, clock, decisions: [], ranked: [] };
 
@@ -134,6 +133,12 @@ export async function answer(
   // Not a word reaches the reader before the rails have passed.
   for (const piece of pieces) onToken?.(piece);
   return report(steps, null);
+}
+
+/** @throws ClaraError "input" when there is nothing asked. */
+export function checkQuestion(question: string): void {
+  if (question.trim() === "")
+    throw new ClaraError("input", 'the question is empty; ask something, as in: ask "What does the jacket cost?"');
 }
 
 export function hybridOf({ sparse, dense }: Corpus, { retrieval }: RagConfig): ReturnType<typeof hybrid> {

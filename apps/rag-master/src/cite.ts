@@ -1,4 +1,5 @@
 import type { Document, Passage, Quote } from "@clara/core";
+import { lineOf } from "./loaders/index.ts";
 
 /** A quote with its place in the document: `document.text.slice(start, end) === quote` when verified. */
 export interface Citation {
@@ -22,7 +23,13 @@ export interface Citation {
  */
 export function cite(quote: Quote, passage: Passage, document: Document): Citation {
   const slice = passage.start + quote.start;
-  const holds = document.text.slice(slice, slice + quote.text.length) === quote.text && quote.text.length > 0;
+  const holds =
+    passage.document === document.id &&
+    quote.text.length > 0 &&
+    quote.end - quote.start === quote.text.length &&
+    quote.start >= 0 &&
+    slice + quote.text.length <= passage.end &&
+    document.text.slice(slice, slice + quote.text.length) === quote.text;
   const around = holds ? clauseAround(passage.text, quote.start, quote.end) : quote;
   const start = passage.start + around.start;
   const end = passage.start + around.end;
@@ -33,7 +40,7 @@ export function cite(quote: Quote, passage: Passage, document: Document): Citati
     quote: holds ? document.text.slice(start, end) : quote.text,
     start,
     end,
-    line: lineAt(document.text, start),
+    line: lineOf(document.text, start),
     verified: holds,
   };
 }
@@ -53,7 +60,7 @@ export function clauseAround(text: string, start: number, end: number): { start:
       break;
     }
   }
-  from = Math.max(from, text.lastIndexOf("\n", start - 1) + 1);
+  from = Math.max(from, text.slice(0, start).lastIndexOf("\n") + 1);
   const line = text.indexOf("\n", end);
   if (line >= 0) to = Math.min(to, line);
   if (to - from > longest) {
@@ -66,10 +73,4 @@ export function clauseAround(text: string, start: number, end: number): { start:
   while (from < start && /\s/.test(text[from]!)) from += 1;
   while (to > end && /\s/.test(text[to - 1]!)) to -= 1;
   return { start: from, end: to };
-}
-
-export function lineAt(text: string, offset: number): number {
-  let line = 1;
-  for (let at = text.indexOf("\n"); at >= 0 && at < offset; at = text.indexOf("\n", at + 1)) line += 1;
-  return line;
 }

@@ -1,4 +1,4 @@
-import type { Context } from "@clara/core";
+import { ClaraError, type Context } from "@clara/core";
 import {
   auroc,
   bestOf,
@@ -83,8 +83,8 @@ export async function* evaluate(
   }
 }
 
-function missingDocuments({ id }: EvaluationRecord): Error {
-  return new Error(`evaluate: record ${id} has no "docs" and no --pack was given to search instead`);
+function missingDocuments({ id }: EvaluationRecord): ClaraError {
+  return new ClaraError("input", `evaluate: record ${id} has no "docs" and there is no corpus to search instead`);
 }
 
 /**

@@ -1,10 +1,9 @@
 import { createHash } from "node:crypto";
-import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { meanKey, type QuantizedMemory, quantizeMemory } from "@clara/compressor";
 import { ClaraError, type Document, type Passage, throwIfAborted } from "@clara/core";
-import { openPack, type PackIdentity, readPackText, writePack } from "@clara/pack";
+import { openPack, type Pack, type PackIdentity, readPackText, writePack } from "@clara/pack";
 import { englishAnalyzer } from "@clara/retrieval";
 import { passageTokens } from "./corpus-of-texts.ts";
 import { type FoundFile, findFiles, loadFile } from "./loaders/index.ts";
@@ -54,25 +53,32 @@ export async function indexFolder(
 ): Promise<IndexReport> {
   const started = performance.now();
   const identity = identityOf(model, rate);
-  const previous = await openPrevious(pack, identity);
+  const { previous, damage } = await openPrevious(pack, identity);
   const { files, skipped } = await findFiles(paths, { ...(signal && { signal }) });
   const problems = skipped.map(({ path, reason }) => ({ path, reason, failed: false }));
-  const notes: { path: string; note: string }[] = [];
+  const notes = damage === undefined ? [] : [{ path: pack, note: `was damaged and is made anew (${damage})` }];
   const fresh: { document: Document; passages: Passage[] }[] = [];
   const kept: Document[] = [];
+  const stale: Document[] = [];
 
   for (const [index, file] of files.entries()) {
     throwIfAborted(signal, "index");
     onProgress?.("read", index, files.length);
     const known = previous?.documents.get(file.id);
-    if (known && (await hashOf(file)) === known.hash) {
+    const hash = known && (await hashOf(file));
+    if (known && hash === known.hash) {
       kept.push(known);
       continue;
     }
     try {
       const loaded = await loadFile(file);
-      if ("skip" in loaded) problems.push({ path: file.id, reason: loaded.skip, failed: false });
-      else {
+      if ("skip" in loaded) {
+        // Whoever is writing the file, or has locked it, is no reason to forget what it said; what it says now may be.
+        const passing = known && (hash === "unreadable" || (await hashOf(file)) !== hash);
+        if (passing) stale.push(known);
+        const reason = passing ? `${loaded.skip}; what was indexed of it before stays` : loaded.skip;
+        problems.push({ path: file.id, reason, failed: false });
+      } else {
         const { document, blocks } = loaded;
         fresh.push({
           document,
@@ -90,12 +96,12 @@ export async function indexFolder(
   onProgress?.("read", files.length, files.length);
 
   const passages = fresh.flatMap((loaded) => loaded.passages);
-  const keptIds = new Set(kept.map(({ id }) => id));
+  const keptIds = new Set([...kept, ...stale].map(({ id }) => id));
   const deleted = previous
     ? [...previous.documents.keys()].filter((id) => !files.some((file) => file.id === id)).length
     : 0;
   const content: Draft = {
-    documents: [...kept, ...fresh.map(({ document }) => document)].sort((a, b) => (a.id < b.id ? -1 : 1)),
+    documents: [...kept, ...stale, ...fresh.map(({ document }) => document)].sort((a, b) => (a.id < b.id ? -1 : 1)),
     passages: previous ? [...previous.passages.values()].filter(({ document }) => keptIds.has(document)) : [],
     memories: new Map(),
     keys: new Map(),
@@ -112,8 +118,8 @@ export async function indexFolder(
       ...(onProgress && { onProgress }),
     });
     const changed =
-      fresh.length > 0 || deleted > 0 || previous === undefined || kept.length !== previous.documents.size;
-    if (changed) await writePack(pack, { identity, content });
+      fresh.length > 0 || deleted > 0 || previous === undefined || keptIds.size !== previous.documents.size;
+    if (changed) await writePack(pack, { identity, content, ...(signal && { signal }) });
   }
   const failed = problems.filter((problem) => problem.failed).length;
   return {
@@ -152,7 +158,11 @@ export async function recompress({
   const { documents, passages } = await readPackText(pack);
   const content: Draft = { documents: [...documents], passages: [], memories: new Map(), keys: new Map() };
   await compressInto(content, passages, { model, rate, ...(signal && { signal }), ...(onProgress && { onProgress }) });
-  const { counts } = await writePack(pack, { identity: identityOf(model, rate), content });
+  const { counts } = await writePack(pack, {
+    identity: identityOf(model, rate),
+    content,
+    ...(signal && { signal }),
+  });
   return { passages: counts.passages, memoryTokens: counts.memoryTokens };
 }
 
@@ -173,30 +183,59 @@ async function compressInto(
   });
 }
 
-async function openPrevious(
-  pack: string,
-  expect: PackIdentity,
-): Promise<Awaited<ReturnType<typeof openPack>> | undefined> {
-  if (!existsSync(pack)) return undefined;
-  if (existsSync(join(pack, "manifest.json"))) return openPack(pack, { expect });
-  const { readdir, stat } = await import("node:fs/promises");
-  if (!(await stat(pack)).isDirectory())
+/** What is in the pack already; of a damaged one, what is wrong with it: it is made anew, as the error itself advises. */
+async function openPrevious(pack: string, expect: PackIdentity): Promise<{ previous?: Pack; damage?: string }> {
+  const found = await stat(pack).catch(() => undefined);
+  if (found === undefined) return {};
+  if (!found.isDirectory())
     throw new ClaraError("pack", `${pack} is a file, and a pack is a directory; choose another --pack`);
-  const others = (await readdir(pack)).filter((name) => !name.startsWith("."));
-  if (others.length > 0)
+  const names = await readdir(pack);
+  if (names.includes("manifest.json")) {
+    try {
+      return { previous: await openPack(pack, { expect }) };
+    } catch (error) {
+      if (!(await isDamaged(pack))) throw error;
+      return { damage: (error as Error).message.split("; ")[0]! };
+    }
+  }
+  const other = names.find((name) => !name.startsWith(".") && !interrupted.test(name));
+  if (other !== undefined)
     throw new ClaraError(
       "pack",
-      `${pack} holds other files and no pack (found ${others[0]}); choose an empty or new directory for --pack`,
+      `${pack} holds other files and no pack (found ${other}); choose an empty or new directory for --pack`,
     );
-  return undefined;
+  return {};
 }
 
-async function hashOf(file: FoundFile): Promise<string> {
+/** What a first run that was killed leaves behind. */
+const interrupted =
+  /^((documents|passages|memories|keys|bm25)-\d+\.(jsonl|bin|f32)|manifest\.json)(\.tmp)?$|^pack\.lock/;
+
+/** Neither sound but made by another model, nor another program's, nor a newer version's: those are not ours to replace. */
+async function isDamaged(pack: string): Promise<boolean> {
+  const whole = await openPack(pack).then(
+    async (opened) => {
+      await opened.close();
+      return true;
+    },
+    (error: unknown) => !(error instanceof ClaraError && error.code === "pack"),
+  );
+  if (whole) return false;
+  try {
+    const manifest = JSON.parse(await readFile(join(pack, "manifest.json"), "utf8"));
+    return manifest?.format === "clara-pack" && manifest.version === 1;
+  } catch (error) {
+    return error instanceof SyntaxError;
+  }
+}
+
+/** Null: there is no such file. */
+async function hashOf(file: FoundFile): Promise<string | null> {
   try {
     return createHash("sha256")
       .update(await readFile(file.path))
       .digest("hex");
-  } catch {
-    return ""; // unreadable now: the loader will say why
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "ENOENT" ? null : "unreadable";
   }
 }

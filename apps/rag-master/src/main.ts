@@ -1,5 +1,6 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { ClaraError } from "@clara/core";
 import { Command } from "commander";
 import manifest from "../package.json" with { type: "json" };
 import { addAsk } from "./commands/ask.ts";
@@ -27,6 +28,8 @@ const stop = new AbortController();
 process.once("SIGINT", () => stop.abort());
 process.once("SIGTERM", () => stop.abort());
 // A reader that has seen enough (`… | head`) is not an error.
+// Nobody reads what is said meanwhile any more: the work goes on.
+process.stderr.on("error", () => {});
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code === "EPIPE") process.exit(0);
   throw error;
@@ -49,8 +52,14 @@ try {
   else await program.parseAsync(args, { from: "user" });
 } catch (error) {
   // commander has already said what is wrong with the command line.
-  if (!isCommander(error)) terminal.error(error);
+  if (stop.signal.aborted) terminal.error(stopped(error));
+  else if (!isCommander(error)) terminal.error(error);
   process.exitCode = exitCode(error);
+}
+
+/** Whatever a stopped stage throws, it is one thing to whoever stopped it. */
+function stopped(cause: unknown): ClaraError {
+  return new ClaraError("aborted", "stopped before it was done; a pack is as it was before", { cause });
 }
 
 function isCommander(error: unknown): boolean {

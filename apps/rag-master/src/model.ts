@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
 import { type Compressor, createCompressor } from "@clara/compressor";
 import { ClaraError, type Generator, type Weights } from "@clara/core";
 import { createEncoder, type Encoder } from "@clara/engine";
@@ -25,6 +26,8 @@ export interface Model {
 export interface LoadModelOptions {
   /** Threads of each encoder. @default the engine's choice */
   readonly threads?: number;
+  /** Where the weights and the tokenizer are read from; their checksums stay those of the model. @default in @clara/mini */
+  readonly files?: { readonly weights: URL; readonly tokenizer: URL };
 }
 
 /**
@@ -32,7 +35,10 @@ export interface LoadModelOptions {
  *
  * @throws ClaraError "config" for a model that is not here, "weights" for a damaged file, "engine" when it cannot run.
  */
-export async function loadModel(config: RagConfig, { threads }: LoadModelOptions = {}): Promise<Model> {
+export async function loadModel(
+  config: RagConfig,
+  { threads, files = mini.files }: LoadModelOptions = {},
+): Promise<Model> {
   const { model: name } = config.compression;
   if (name !== "@clara/mini") {
     throw new ClaraError(
@@ -42,8 +48,8 @@ export async function loadModel(config: RagConfig, { threads }: LoadModelOptions
     );
   }
   const [bytes, tokenizerBytes] = await Promise.all([
-    readChecked(mini.files.weights, mini.sha256.weights),
-    readChecked(mini.files.tokenizer, mini.sha256.tokenizer),
+    readChecked(files.weights, mini.sha256.weights),
+    readChecked(files.tokenizer, mini.sha256.tokenizer),
   ]);
   const weights = readWeights(bytes);
   // "[SEP]" in a document is text, not a separator: nothing that is read may steer the reader.
@@ -101,14 +107,15 @@ function lazily(create: () => Promise<Encoder>, width: number): Encoder {
 
 /** A truncated or altered file must never reach the engine: its answers would be wrong without a word. */
 async function readChecked(file: URL, sha256: string): Promise<Uint8Array> {
+  const path = fileURLToPath(file);
   const bytes = await readFile(file).catch((cause: unknown) => {
-    throw new ClaraError("weights", `${file.pathname}: cannot be read; install @clara/mini again`, { cause });
+    throw new ClaraError("weights", `${path}: cannot be read; install @clara/mini again`, { cause });
   });
   const found = createHash("sha256").update(bytes).digest("hex");
   if (found !== sha256) {
     throw new ClaraError(
       "weights",
-      `${file.pathname}: sha256 is ${found}, expected ${sha256} (${bytes.length} bytes found): the file is damaged; install @clara/mini again`,
+      `${path}: sha256 is ${found}, expected ${sha256} (${bytes.length} bytes found): the file is damaged; install @clara/mini again`,
     );
   }
   return bytes;

@@ -30,7 +30,7 @@ export interface QuoteGeneratorOptions extends WindowOptions {
  * A generator whose answer is a quote: the best span of the evidence.
  *
  * `text` reads every evidence whole, each in a sequence of its own; `mixed` reads the windows that the memories point
- * at, together, once. An answer of a span reader is known all at once, so `onToken` gets it word by word.
+ * at, once, those of one evidence together. An answer of a span reader is known all at once, so `onToken` gets it word by word.
  *
  * @throws ClaraError "unsupported" for context `memory`, "option" for `mixed` without a question vector,
  *   "aborted" when the signal fires.
@@ -59,7 +59,7 @@ export function quoteGenerator(options: QuoteGeneratorOptions): Generator {
         margin,
         tokens: {
           text: count(texts, tokenizer),
-          read: sequences.reduce((sum, { fragment }) => sum + fragment.filter((f) => f >= 0).length, 0),
+          read: sequences.reduce((sum, { clause }) => sum + clause.filter((c) => c >= 0).length, 0),
         },
       } satisfies Generated;
     },
@@ -85,7 +85,9 @@ function fragmentsFor(
       "option",
       "quoteGenerator: context mixed needs the question's vector to choose windows, got none",
     );
-  return [chooseWindows(vector, evidence, overlap, options)];
+  const windows = chooseWindows(vector, evidence, overlap, options);
+  // Windows of one evidence share a sequence; those of others would lend it words that answer nothing here.
+  return evidence.map((_, index) => windows.filter((fragment) => fragment.evidence === index));
 }
 
 function pick(spans: readonly Span[], evidence: readonly Evidence[], supportWeight: number): Span | undefined {

@@ -7,14 +7,14 @@ import type { Sequence } from "./sequences.ts";
 const sequence: Sequence = {
   ids: Int32Array.from([101, 5, 102, 6, 7, 102, 8, 102]),
   types: Int32Array.from([0, 0, 0, 1, 1, 1, 1, 1]),
-  fragment: Int32Array.from([-1, -1, -1, 0, 0, -1, 1, -1]),
+  clause: Int32Array.from([-1, -1, -1, 0, 0, -1, 1, -1]),
   starts: Uint32Array.from([0, 0, 0, 0, 4, 0, 20, 0]),
   ends: Uint32Array.from([0, 0, 0, 3, 9, 0, 25, 0]),
   evidence: [2, 0],
 };
 
 describe("bestSpans", () => {
-  it("gives the best span of each fragment, with the score at CLS beside it", () => {
+  it("gives the best span of each clause, with the score at CLS beside it", () => {
     const start = Float32Array.from([0.5, 9, 9, 3, 1, 9, 2, 9]);
     const end = Float32Array.from([0.25, 9, 9, 1, 2, 9, 4, 9]);
     expect(bestSpans(sequence, { start, end }, 30)).toEqual([

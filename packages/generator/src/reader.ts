@@ -3,7 +3,7 @@ import type { Encoder } from "@clara/engine";
 import type { Tokenizer } from "@clara/model";
 import type { Sequence } from "./sequences.ts";
 
-/** The best answer inside one evidence of one sequence. */
+/** The best answer inside one clause of one sequence. */
 export interface Span {
   readonly evidence: number;
   /** UTF-16 offsets into the evidence's text. */
@@ -45,9 +45,9 @@ export interface ReadOptions {
 }
 
 /**
- * Reads each sequence once and gives the best span of every fragment in it, sequence by sequence.
+ * Reads each sequence once and gives the best span of every clause in it, sequence by sequence.
  *
- * A span lies inside one fragment: `score` is start + end logit, `none` the same at CLS (SQuAD 2.0's null answer).
+ * A span lies inside one clause: `score` is start + end logit, `none` the same at CLS (SQuAD 2.0's null answer).
  */
 export async function readSpans(
   encoder: Encoder,
@@ -103,21 +103,21 @@ export function spanLogits(
   return { start, end };
 }
 
-/** The best span of each fragment; the earlier one of equals, so that runs repeat exactly. */
+/** The best span of each clause; the earlier one of equals, so that runs repeat exactly. */
 export function bestSpans(
-  { fragment, starts, ends, evidence }: Sequence,
+  { clause, starts, ends, evidence }: Sequence,
   { start, end }: { start: Float32Array; end: Float32Array },
   answerTokens: number,
 ): Span[] {
   const none = start[0]! + end[0]!;
   const best: (Span | undefined)[] = evidence.map(() => undefined);
-  for (let s = 0; s < fragment.length; s++) {
-    const f = fragment[s]!;
-    if (f < 0) continue;
-    for (let e = s; e < Math.min(fragment.length, s + answerTokens) && fragment[e] === f; e++) {
+  for (let s = 0; s < clause.length; s++) {
+    const c = clause[s]!;
+    if (c < 0) continue;
+    for (let e = s; e < Math.min(clause.length, s + answerTokens) && clause[e] === c; e++) {
       const score = start[s]! + end[e]!;
-      if (score > (best[f]?.score ?? Number.NEGATIVE_INFINITY)) {
-        best[f] = { evidence: evidence[f]!, start: starts[s]!, end: ends[e]!, score, none };
+      if (score > (best[c]?.score ?? Number.NEGATIVE_INFINITY)) {
+        best[c] = { evidence: evidence[c]!, start: starts[s]!, end: ends[e]!, score, none };
       }
     }
   }

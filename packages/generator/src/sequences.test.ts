@@ -33,10 +33,26 @@ describe("layOut", () => {
     expect(rest).toEqual([]);
     expect([...sequence!.ids]).toEqual([1, ...code("q?"), 2, ...code("cd"), 2, ...code("xyz"), 2]);
     expect([...sequence!.types]).toEqual([0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1]);
-    expect([...sequence!.fragment]).toEqual([-1, -1, -1, -1, 0, 0, -1, 1, 1, 1, -1]);
+    expect([...sequence!.clause]).toEqual([-1, -1, -1, -1, 0, 0, -1, 1, 1, 1, -1]);
     expect([...sequence!.starts.slice(4, 6)]).toEqual([2, 3]);
     expect([...sequence!.ends.slice(7, 10)]).toEqual([1, 2, 3]);
     expect(sequence!.evidence).toEqual([0, 1]);
+  });
+
+  it("numbers the clauses, each with its evidence", () => {
+    const [sequence] = layOut(
+      "q",
+      ["It ran. Then", "x"],
+      [
+        [
+          { evidence: 0, start: 0, end: 12 },
+          { evidence: 1, start: 0, end: 1 },
+        ],
+      ],
+      letters,
+    );
+    expect([...sequence!.clause]).toEqual([-1, -1, -1, ...new Array(8).fill(0), ...new Array(4).fill(1), -1, 2, -1]);
+    expect(sequence!.evidence).toEqual([0, 0, 1]);
   });
 
   it("cuts a text that is too long into pieces that overlap, and loses no token", () => {
@@ -45,8 +61,8 @@ describe("layOut", () => {
       maxTokens: 14,
       strideTokens: 4,
     });
-    const seen = rows.map(({ starts, fragment }) =>
-      text.slice(starts[fragment.indexOf(0)], starts[fragment.lastIndexOf(0)]! + 1),
+    const seen = rows.map(({ starts, clause }) =>
+      text.slice(starts[clause.indexOf(0)], starts[clause.lastIndexOf(0)]! + 1),
     );
     expect(seen).toEqual(["abcdefghij", "ghijklmnop", "mnopqrstuv", "stuvwxyz"]);
     expect(Math.max(...rows.map(({ ids }) => ids.length))).toBe(14);

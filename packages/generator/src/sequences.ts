@@ -1,4 +1,5 @@
 import type { Tokenizer } from "@clara/model";
+import { clauseStarts } from "./clauses.ts";
 
 /** A slice of one evidence's text that the reader sees as one fragment. */
 export interface Fragment {
@@ -13,11 +14,12 @@ export interface Fragment {
 export interface Sequence {
   readonly ids: Int32Array;
   readonly types: Int32Array;
-  /** [T] index of the fragment a token belongs to, -1 for the question and the separators. */
-  readonly fragment: Int32Array;
+  /** [T] index of the clause a token belongs to, -1 for the question and the separators. No answer crosses a clause. */
+  readonly clause: Int32Array;
   /** [T] UTF-16 offsets into the evidence's text. */
   readonly starts: Uint32Array;
   readonly ends: Uint32Array;
+  /** For each clause, the position of its evidence. */
   readonly evidence: readonly number[];
 }
 
@@ -65,6 +67,8 @@ interface Piece {
   readonly ids: Int32Array;
   readonly starts: Uint32Array;
   readonly ends: Uint32Array;
+  /** [T] number of the clause within the fragment. */
+  readonly clauses: Uint32Array;
 }
 
 function cut(
@@ -74,7 +78,9 @@ function cut(
   room: number,
   stride: number,
 ): Piece[] {
-  const { ids, starts, ends } = tokenizer.encode(text.slice(start, end));
+  const slice = text.slice(start, end);
+  const { ids, starts, ends } = tokenizer.encode(slice);
+  const clauses = clauseOf(starts, clauseStarts(slice));
   const pieces: Piece[] = [];
   for (let from = 0; from < ids.length; from += room - stride) {
     const to = Math.min(ids.length, from + room);
@@ -83,28 +89,41 @@ function cut(
       ids: ids.subarray(from, to),
       starts: starts.subarray(from, to).map((offset) => offset + start),
       ends: ends.subarray(from, to).map((offset) => offset + start),
+      clauses: clauses.subarray(from, to),
     });
     if (to === ids.length) break;
   }
   return pieces;
 }
 
+function clauseOf(offsets: Uint32Array, boundaries: readonly number[]): Uint32Array {
+  let clause = 0;
+  return offsets.map((offset) => {
+    while (clause + 1 < boundaries.length && boundaries[clause + 1]! <= offset) clause += 1;
+    return clause;
+  });
+}
+
 function assemble(question: Int32Array, pieces: readonly Piece[], { cls, sep }: Tokenizer): Sequence {
   const T = question.length + 2 + pieces.reduce((sum, { ids }) => sum + ids.length + 1, 0);
   const ids = new Int32Array(T).fill(sep);
   const types = new Int32Array(T).fill(1, question.length + 2);
-  const fragment = new Int32Array(T).fill(-1);
+  const clause = new Int32Array(T).fill(-1);
   const starts = new Uint32Array(T);
   const ends = new Uint32Array(T);
+  const evidence: number[] = [];
   ids[0] = cls;
   ids.set(question, 1);
   let at = question.length + 2;
-  pieces.forEach((piece, index) => {
+  for (const piece of pieces) {
     ids.set(piece.ids, at);
     starts.set(piece.starts, at);
     ends.set(piece.ends, at);
-    fragment.fill(index, at, at + piece.ids.length);
+    piece.clauses.forEach((number, t) => {
+      if (t === 0 || number !== piece.clauses[t - 1]) evidence.push(piece.evidence);
+      clause[at + t] = evidence.length - 1;
+    });
     at += piece.ids.length + 1;
-  });
-  return { ids, types, fragment, starts, ends, evidence: pieces.map(({ evidence }) => evidence) };
+  }
+  return { ids, types, clause, starts, ends, evidence };
 }

@@ -1,4 +1,5 @@
 import type { Evidence, Memory } from "@clara/core";
+import { logit } from "./confidence.ts";
 import type { Fragment } from "./sequences.ts";
 
 /** What the question's words say about a text, 0–1: the idf of those that occur in it over the idf of all. */
@@ -9,6 +10,8 @@ export interface WindowOptions {
   readonly windows?: number;
   /** Windows added on both sides of a chosen one. @default 1 */
   readonly neighbours?: number;
+  /** How far the evidence's own score lifts its windows, per unit of its log-odds. @default 0.03 */
+  readonly evidenceWeight?: number;
   /** Weight of the word overlap beside the cosine. @default 0.3 */
   readonly overlapWeight?: number;
 }
@@ -27,14 +30,22 @@ export function chooseWindows(
   query: Float32Array,
   evidence: readonly Evidence[],
   overlap: Overlap,
-  { windows = 4, neighbours = 1, overlapWeight = 0.3 }: WindowOptions = {},
+  { windows = 4, neighbours = 1, overlapWeight = 0.3, evidenceWeight = 0.03 }: WindowOptions = {},
 ): Fragment[] {
-  const scored = evidence.flatMap(({ memory, text }, index) =>
+  const scored = evidence.flatMap(({ memory, text, score }, index) =>
     memory === undefined
       ? []
       : cosines(query, memory).flatMap((cosine, m) => {
           const [start, end] = [memory.spans[2 * m]!, memory.spans[2 * m + 1]!];
-          return start === end ? [] : [{ index, m, score: cosine + overlapWeight * overlap(text.slice(start, end)) }];
+          return start === end
+            ? []
+            : [
+                {
+                  index,
+                  m,
+                  score: cosine + overlapWeight * overlap(text.slice(start, end)) + evidenceWeight * logit(score),
+                },
+              ];
         }),
   );
   scored.sort((a, b) => b.score - a.score || a.index - b.index || a.m - b.m);

@@ -17,6 +17,13 @@ describe("wholeWords", () => {
     expect(widened("(yes)", "yes")).toBe("yes");
   });
 
+  it("keeps a number whole over its decimal point and thousands", () => {
+    expect(widened("costs 194.00 euros", "194")).toBe("194.00");
+    expect(widened("costs 1,250.50 euros", "250")).toBe("1,250.50");
+    expect(widened("in 1962. It", "1962")).toBe("1962");
+    expect(widened("4.3 kg", "3")).toBe("4.3");
+  });
+
   it("never cuts a surrogate pair", () => {
     expect(widened("𝔘𝔫𝔦 x", "𝔫")).toBe("𝔘𝔫𝔦");
     expect(widened("🚀go", "go")).toBe("go");

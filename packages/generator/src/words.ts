@@ -7,6 +7,12 @@ const wordCharacter = /[\p{L}\p{N}\p{M}]/u;
 export function wholeWords(text: string, start: number, end: number): { start: number; end: number } {
   let from = start;
   let to = end;
+  // A number goes on over its decimal point and its thousands: 129.00, 1,250.
+  from -=
+    /\p{N}+(?:[.,]\p{N}+)*[.,]$/u.exec(
+      /^\p{N}/u.test(text.slice(from)) ? text.slice(Math.max(0, from - 20), from) : "",
+    )?.[0].length ?? 0;
+  to += /^(?:[.,]\p{N}+)+/u.exec(/\p{N}$/u.test(text.slice(0, to)) ? text.slice(to, to + 20) : "")?.[0].length ?? 0;
   while (from > 0 && joined(text, from)) from -= width(text, from, -1);
   while (to < text.length && joined(text, to)) to += width(text, to, 1);
   return { start: from, end: to };

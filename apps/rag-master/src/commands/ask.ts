@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Command } from "commander";
-import { type Answer, answer } from "../answer.ts";
+import { type Answer, answer, checkQuestion } from "../answer.ts";
 import { loadModel } from "../model.ts";
 import { type CommandContext, contextOf, settingsOf } from "./context.ts";
 import { answerJson, showAnswer } from "./show.ts";
@@ -32,6 +32,7 @@ export function addAsk(program: Command, context: CommandContext): void {
     )
     .action(async (question: string, flags: Flags) => {
       const { terminal, signal } = context;
+      checkQuestion(question);
       const { config } = await settingsOf(flags.config);
       const kind = contextOf(flags.context, config);
       const model = await loadModel(config);

@@ -6,7 +6,8 @@ export function addConfig(program: Command, { terminal }: CommandContext): void 
   const config = program
     .command("config")
     .summary("is the configuration right")
-    .description("Works with rag_config.yaml.");
+    .description("Works with rag_config.yaml.")
+    .addHelpText("after", "\nExamples:\n  config check\n  config check my_config.yaml --json");
   config
     .command("check")
     .summary("print the effective configuration and where each value came from")

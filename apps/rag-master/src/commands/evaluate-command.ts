@@ -1,4 +1,4 @@
-import { open } from "node:fs/promises";
+import { type FileHandle, open } from "node:fs/promises";
 import { ClaraError } from "@clara/core";
 import { type EvaluationRecord, readRecords } from "@clara/evaluation";
 import type { Command } from "commander";
@@ -53,7 +53,7 @@ export function addEvaluate(program: Command, context: CommandContext): void {
       if (records.length === 0) throw new ClaraError("input", `${file}: holds no records`);
       const model = await loadModel(config);
       const show = stages(terminal);
-      const predictions = flags.predictions === undefined ? undefined : await open(flags.predictions, "w");
+      let predictions: FileHandle | undefined;
       try {
         const needsPack = records.some(({ docs }) => docs === undefined);
         const source = needsPack
@@ -64,6 +64,8 @@ export function addEvaluate(program: Command, context: CommandContext): void {
               context,
             )
           : undefined;
+        // Not before all else is there: opening empties the file of an earlier run.
+        if (flags.predictions !== undefined) predictions = await openForWriting(flags.predictions);
         const outcomes: Outcome[] = [];
         for await (const outcome of evaluate(records, model, config, {
           context: kind,
@@ -89,6 +91,14 @@ export function addEvaluate(program: Command, context: CommandContext): void {
         await model.dispose();
       }
     });
+}
+
+async function openForWriting(path: string): Promise<FileHandle> {
+  return await open(path, "w").catch((cause: Error) => {
+    throw new ClaraError("io", `--predictions: ${path} cannot be written (${cause.message}); name another file`, {
+      cause,
+    });
+  });
 }
 
 function predictionOf({ record, answer, ranked }: Outcome): object {

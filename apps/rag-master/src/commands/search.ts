@@ -1,6 +1,6 @@
 import { ClaraError } from "@clara/core";
 import type { Command } from "commander";
-import { lineAt } from "../cite.ts";
+import { lineOf } from "../loaders/index.ts";
 import { loadModel } from "../model.ts";
 import { searchCorpus, searchName } from "../search-corpus.ts";
 import { cutMiddle, oneLine } from "../terminal/index.ts";
@@ -53,7 +53,7 @@ export function addSearch(program: Command, context: CommandContext): void {
             rank: index + 1,
             from: from ?? {},
             text,
-            line: lineAt(corpus.document(document).text, start),
+            line: lineOf(corpus.document(document).text, start),
           };
         });
         if (flags.json) terminal.printJson({ query, hits: hits.map(({ line: _, ...hit }) => hit) });

@@ -24,6 +24,7 @@ export function addTour(program: Command, context: CommandContext): void {
     )
     .argument("<folder>", "the sample documents")
     .option("--config <file>", "settings (default: rag_config.yaml, when it is here)")
+    .addHelpText("after", "\nExamples:\n  tour examples/shop")
     .action(async (folder: string, flags: { config?: string }) => {
       const { terminal, signal } = context;
       const { config } = await settingsOf(flags.config);
