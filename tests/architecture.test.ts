@@ -9,11 +9,16 @@ const all = members();
 const short = (name: string) => name.replace(/^@clara\//, "");
 const byName = new Map(all.map((member) => [member.name, member]));
 
-// Beside `x.test.ts` stands, at most, `x.testing.ts`: what several tests share.
+// Beside `x.test.ts` stands, at most, `x.testing.ts` or a folder `testing/`: what several tests share.
 const sources = all.flatMap((member) =>
   files(`${member.folder}/src`)
     .filter((file) => /\.m?tsx?$/.test(file))
-    .map((file) => ({ member, file, isTest: /\.(test|testing)\.ts$/.test(file), use: sourceUse(read(file), file) })),
+    .map((file) => ({
+      member,
+      file,
+      isTest: /(\.(test|testing)\.ts|\/testing\/[^/]+\.ts)$/.test(file),
+      use: sourceUse(read(file), file),
+    })),
 );
 
 /** Packages that a test file may import beyond its own package's dependencies. */

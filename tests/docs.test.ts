@@ -5,7 +5,7 @@ import { anchors, blocks, links } from "./support/markdown.ts";
 import { files, members, ROOT, read } from "./support/repository.ts";
 
 const pages = files().filter((file) => file.endsWith(".md"));
-const examples = files("examples").filter((file) => /^examples\/[^/]+\.ts$/.test(file));
+const examples = files("examples").filter((file) => /^examples\/.+\.ts$/.test(file));
 const exampleOf = new Map(examples.map((file) => [read(file).trimEnd(), file]));
 
 /** Blocks that a reader would copy: they are examples, and examples are run. */

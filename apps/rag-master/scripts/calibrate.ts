@@ -37,8 +37,7 @@ const files = [
   "squad2",
   "offtopic",
 ];
-/** Fitted on: questions with likely passages, and questions about something else. squad2 is written to deceive and left out. */
-const fitted = ["squad.normal5", "nq.normal5", "offtopic"];
+const fitted = ["squad.normal5", "nq.normal5"];
 
 const records = new Map<string, EvaluationRecord[]>();
 for (const name of files) {
@@ -48,12 +47,21 @@ for (const name of files) {
 const heldOut = new Set(
   [...records.values()].flatMap((list) => list.slice(0, reported).map(({ question }) => question)),
 );
-const fitting = fitted.flatMap((name) =>
+const likely = fitted.flatMap((name) =>
   records
     .get(name)!
     .slice(reported, 2 * reported)
     .filter(({ question }) => !heldOut.has(question)),
 );
+// The same questions against the documents of a question far away in the file: about something else, so unanswerable.
+const titles = ({ docs = [] }: EvaluationRecord) => docs.map((text) => text.slice(0, text.indexOf("\n")));
+const astray = likely.flatMap((record, index): EvaluationRecord[] => {
+  const other = likely[(index + Math.floor(likely.length / 4)) % likely.length]!;
+  const own = new Set(titles(record));
+  if (titles(other).some((title) => own.has(title))) return [];
+  return [{ ...record, docs: other.docs!, positive: [], answers: [], answerable: false }];
+});
+const fitting = [...likely, ...astray];
 console.log(`${fitting.length} records to fit on, ${fitting.filter(({ answerable }) => answerable).length} answerable`);
 
 const model = await loadModel(defaultConfig());

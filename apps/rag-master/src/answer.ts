@@ -57,7 +57,7 @@ export interface AnswerHit {
 }
 
 export interface AnswerOptions {
-  /** @default "mixed" */
+  /** @default what the configuration means: see `usualContext` */
   readonly context?: Context;
   readonly signal?: AbortSignal;
   /** Generates a draft even when the retrieval rail has refused; the refusal stands. For measuring. @default false */
@@ -78,7 +78,7 @@ export async function answer(
   config: RagConfig,
   options: AnswerOptions = {},
 ): Promise<Answer> {
-  const { context = "mixed", draft = false, signal, onToken } = options;
+  const { context = usualContext(config), draft = false, signal, onToken } = options;
   checkQuestion(question);
   const clock = stopwatch();
   const steps: Steps = { question, clock, decisions: [], ranked: [] };
@@ -120,7 +120,7 @@ export async function answer(
     });
   steps.generated = generated;
 
-  steps.citations = generated.quotes.map((quote) => {
+  steps.citations = generated.quotes.slice(0, config.citations.max).map((quote) => {
     const passage = corpus.passage(quote.evidence);
     return cite(quote, passage, corpus.document(passage.document));
   });
@@ -139,6 +139,12 @@ export async function answer(
 export function checkQuestion(question: string): void {
   if (question.trim() === "")
     throw new ClaraError("input", 'the question is empty; ask something, as in: ask "What does the jacket cost?"');
+}
+
+/** What is read when nothing else is asked for: windows, whole passages where expansion is `always` or compression off. */
+export function usualContext({ compression, expansion }: RagConfig): Context {
+  if (!compression.enabled || expansion.when === "always") return "text";
+  return expansion.when === "never" ? "memory" : "mixed";
 }
 
 export function hybridOf({ sparse, dense }: Corpus, { retrieval }: RagConfig): ReturnType<typeof hybrid> {

@@ -153,7 +153,8 @@ describe("indexFolder", () => {
 
   it("makes a damaged pack anew, and says so", async () => {
     await index();
-    for (const name of readdirSync(pack)) {
+    for (let file = 0; file < 6; file++) {
+      const name = readdirSync(pack)[file]!;
       truncateSync(join(pack, name), 10);
       const report = await index();
       expect(report, name).toMatchObject({ indexed: 2, passages: 2, notes: [{ path: pack }] });

@@ -51,13 +51,16 @@ export async function loadModel(
     readChecked(files.weights, mini.sha256.weights),
     readChecked(files.tokenizer, mini.sha256.tokenizer),
   ]);
+  // ONNX Runtime reports home by default from 1.29 on, and reads the command line for it: that is where questions are,
+  // and a long one ends the process (its pattern matching runs out of stack). Nothing leaves this machine unasked.
+  process.env.ORT_DISABLE_TELEMETRY ??= "1";
   const weights = readWeights(bytes);
   // "[SEP]" in a document is text, not a separator: nothing that is read may steer the reader.
   const tokenizer = wordPiece(JSON.parse(new TextDecoder().decode(tokenizerBytes)), { specialTokens: "text" });
   const compressing = await encoder(weights, "compressor.layer", threads);
   // The reader starts when the first answer is asked for: indexing and searching do without it.
   const reading = lazily(() => encoder(weights, "reader.layer", threads), compressing.width);
-  const { windows, neighbours } = config.expansion;
+  const { windows, neighbours, maxTokens } = config.expansion;
   return {
     id: mini.id,
     tokenizer,
@@ -71,6 +74,7 @@ export async function loadModel(
       supportWeight: mini.calibration.supportWeight,
       windows,
       neighbours,
+      maxTokens,
     }),
     support: mini.calibration.support,
     async dispose() {

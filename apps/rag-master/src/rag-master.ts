@@ -1,4 +1,5 @@
 import { openPack } from "@clara/pack";
+import { hnsw } from "@clara/retrieval";
 import { type Answer, type AnswerOptions, answer } from "./answer.ts";
 import type { Citation } from "./cite.ts";
 import { defaultConfig, loadConfig, type RagConfig } from "./config/index.ts";
@@ -53,7 +54,8 @@ export async function createRagMaster({ config, pack = ".clara", threads }: RagM
   const { rate } = settings.compression;
   let corpus: Promise<Corpus> | undefined;
   const open = (): Promise<Corpus> => {
-    const opening = openPack(pack, { expect: identityOf(model, rate) })
+    // A graph pays in a process that answers many questions, and only where a scan would take longer than a few milliseconds.
+    const opening = openPack(pack, { expect: identityOf(model, rate), dense: () => hnsw({ exactBelow: 20_000 }) })
       .then(corpusOfPack)
       .catch((error: unknown) => {
         // A pack that could not be opened may be there at the next question.

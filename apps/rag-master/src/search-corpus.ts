@@ -34,7 +34,7 @@ export async function searchCorpus(
   const vector = await model.compressor.query(question);
   const query = { text: question, vector };
   if (name === "dense") return (await corpus.dense.search(query, { k })).map(alone("dense"));
-  const hits = await hybridOf(corpus, config).search(query, { k: Math.min(k, 37) });
+  const hits = await hybridOf(corpus, config).search(query, { k: name === "hybrid" ? Math.min(k, 37) : 37 });
   if (name === "hybrid") return [...hits];
   const overlap = overlapWith(question, englishAnalyzer, corpus.sparse.idf, corpus.size);
   const candidates = hits.map((hit) => ({ hit, passage: corpus.passage(hit.id), memory: corpus.memory(hit.id) }));

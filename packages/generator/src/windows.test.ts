@@ -44,6 +44,20 @@ describe("chooseWindows", () => {
     ]);
   });
 
+  it("stops at the tokens that may be read, and reads the best window whatever its size", () => {
+    const query = Float32Array.from([0.5, 0, 0, 0.4, 0.8]);
+    const options = { windows: 3, neighbours: 0 };
+    expect(read(chooseWindows(query, [evidence], none, { ...options, maxTokens: 4 }))).toEqual([
+      "0000000000",
+      "4444444444",
+    ]);
+    expect(read(chooseWindows(query, [evidence], none, { ...options, maxTokens: 1 }))).toEqual(["4444444444"]);
+    // Windows 4 and 3 share a neighbour, which counts once: 3, 4 and then 2.
+    expect(
+      read(chooseWindows(Float32Array.from([0, 0, 0, 0.6, 0.8]), [evidence], none, { windows: 2, maxTokens: 6 })),
+    ).toEqual(["2222222222 3333333333 4444444444"]);
+  });
+
   it("lets the question's words decide between windows of equal cosine", () => {
     const query = Float32Array.from([0.5, 0.5, 0.5, 0.5, 0]);
     const overlap = (window: string) => (window.includes("3") ? 1 : 0);

@@ -10,6 +10,8 @@ export interface WindowOptions {
   readonly windows?: number;
   /** Windows added on both sides of a chosen one. @default 1 */
   readonly neighbours?: number;
+  /** Tokens read at most, neighbours included; the best window is read whatever its size. @default 256 */
+  readonly maxTokens?: number;
   /** How far the evidence's own score lifts its windows, per unit of its log-odds. @default 0.03 */
   readonly evidenceWeight?: number;
   /** Weight of the word overlap beside the cosine. @default 0.3 */
@@ -30,36 +32,42 @@ export function chooseWindows(
   query: Float32Array,
   evidence: readonly Evidence[],
   overlap: Overlap,
-  { windows = 4, neighbours = 1, overlapWeight = 0.3, evidenceWeight = 0.03 }: WindowOptions = {},
+  { windows = 4, neighbours = 1, maxTokens = 256, overlapWeight = 0.3, evidenceWeight = 0.03 }: WindowOptions = {},
 ): Fragment[] {
-  const scored = evidence.flatMap(({ memory, text, score }, index) =>
+  const candidates = evidence.flatMap(({ memory, text, score }, index) =>
     memory === undefined
       ? []
       : cosines(query, memory).flatMap((cosine, m) => {
           const [start, end] = [memory.spans[2 * m]!, memory.spans[2 * m + 1]!];
-          return start === end
-            ? []
-            : [
-                {
-                  index,
-                  m,
-                  score: cosine + overlapWeight * overlap(text.slice(start, end)) + evidenceWeight * logit(score),
-                },
-              ];
+          if (start === end) return [];
+          const lift = overlapWeight * overlap(text.slice(start, end)) + evidenceWeight * logit(score);
+          return [{ index, m, score: cosine + lift }];
         }),
   );
-  scored.sort((a, b) => b.score - a.score || a.index - b.index || a.m - b.m);
-  const ranges = scored.slice(0, windows).map(({ index, m }): Fragment => {
-    const { spans, count } = evidence[index]!.memory!;
-    let first = m;
-    let last = m;
-    for (let n = 0; n < neighbours; n++) {
-      if (first > 0 && spans[2 * first - 1]! > 0) first -= 1;
-      if (last < count - 1) last += 1;
-    }
-    return { evidence: index, start: spans[2 * first]!, end: spans[2 * last + 1]! };
-  });
+  candidates.sort((a, b) => b.score - a.score || a.index - b.index || a.m - b.m);
+  const taken = new Set<string>();
+  const ranges: Fragment[] = [];
+  let tokens = 0;
+  for (const { index, m } of candidates.slice(0, windows)) {
+    const memory = evidence[index]!.memory!;
+    const [first, last] = widen(memory, m, neighbours);
+    const fresh = Array.from({ length: last - first + 1 }, (_, at) => first + at).filter(
+      (at) => !taken.has(`${index}:${at}`),
+    );
+    const more = fresh.reduce((sum, at) => sum + memory.tokens[at]!, 0);
+    if (ranges.length > 0 && tokens + more > maxTokens) break;
+    tokens += more;
+    for (const at of fresh) taken.add(`${index}:${at}`);
+    ranges.push({ evidence: index, start: memory.spans[2 * first]!, end: memory.spans[2 * last + 1]! });
+  }
   return merge(ranges);
+}
+
+/** First and last of a window's neighbours, itself included; windows of the title are none. */
+function widen({ spans, count }: Memory, m: number, neighbours: number): [first: number, last: number] {
+  let first = m;
+  while (m - first < neighbours && first > 0 && spans[2 * first - 1]! > 0) first -= 1;
+  return [first, Math.min(count - 1, m + neighbours)];
 }
 
 function merge(ranges: Fragment[]): Fragment[] {

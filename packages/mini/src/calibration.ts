@@ -12,7 +12,7 @@ export interface Calibration {
 }
 
 export const calibration: Calibration = {
-  support: { bias: -6.5, best: 9, mean: 3, overlap: 4 },
-  confidence: { bias: -1, margin: 0.25, support: 0.4 },
+  support: { bias: -6.8067, best: 7.172, mean: 4.1821, overlap: 5.7734 },
+  confidence: { bias: -1.4637, margin: 0.1724, support: 0.1836 },
   supportWeight: 0.5,
 };

@@ -19,9 +19,6 @@ export function addConfig(program: Command, { terminal }: CommandContext): void 
     .action(async (file: string | undefined, flags: { config?: string; json?: boolean }) => {
       const parsed = await settingsOf(file ?? flags.config);
       if (flags.json) terminal.printJson(parsed);
-      else {
-        terminal.print(describeConfig(parsed));
-        for (const note of parsed.notes) terminal.info(`note: ${note}`);
-      }
+      else terminal.print(describeConfig(parsed).trimEnd());
     });
 }

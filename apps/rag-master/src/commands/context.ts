@@ -1,9 +1,10 @@
 import { existsSync } from "node:fs";
 import { type Context as AnswerContext, ClaraError } from "@clara/core";
-import { defaultConfig, loadConfig, type ParsedConfig, parseConfig, type RagConfig } from "../config/index.ts";
+import { usualContext } from "../answer.ts";
+import { loadConfig, type ParsedConfig, parseConfig, type RagConfig } from "../config/index.ts";
 import type { Terminal } from "../terminal/index.ts";
 
-/** What every command works with: made once in main.ts, which alone reads the environment. */
+/** What every command works with: made once; main.ts alone reads the environment. */
 export interface CommandContext {
   readonly terminal: Terminal;
   readonly signal: AbortSignal;
@@ -21,16 +22,8 @@ export async function settingsOf(file: string | undefined): Promise<ParsedConfig
 }
 
 /** The context that was asked for, or the one that the configuration means. */
-export function contextOf(
-  asked: string | undefined,
-  { compression, expansion }: RagConfig = defaultConfig(),
-): AnswerContext {
-  if (asked === undefined)
-    return !compression.enabled || expansion.when === "always"
-      ? "text"
-      : expansion.when === "never"
-        ? "memory"
-        : "mixed";
+export function contextOf(asked: string | undefined, config: RagConfig): AnswerContext {
+  if (asked === undefined) return usualContext(config);
   if (asked === "memory" || asked === "text" || asked === "mixed") return asked;
   throw new ClaraError("option", `--context: "${asked}" is not known; choose memory, text or mixed`);
 }

@@ -32,7 +32,7 @@ describe("parseConfig", () => {
       guardrails: {
         allowOutOfContext: false,
         requireCitations: true,
-        minConfidence: 0,
+        minConfidence: 0.15,
         input: { maxCharacters: 4000 },
         output: { blocked: [] },
       },
@@ -271,6 +271,15 @@ describe("loadConfig", () => {
   });
 });
 
+describe("expansion", () => {
+  it("refuses never with a model that cannot answer from memories alone", () => {
+    expect(() => parseConfig("rag_master:\n  expansion: { when: never }\n", FILE)).toThrow(
+      /rag_config\.yaml:2:\d+: .*never needs a model that answers from memories alone/,
+    );
+    expect(parseConfig("rag_master:\n  expansion: { when: always }\n", FILE).config.expansion.when).toBe("always");
+  });
+});
+
 describe("describeConfig", () => {
   const text = `rag_master:
   compression:
@@ -292,9 +301,10 @@ describe("describeConfig", () => {
     ]);
     expect(tight).toContain('      blocked: ["a\\u009b31m","b"] # rag_config.yaml:4');
     expect(tight).toContain('    persona: "two\\nlines" # rag_config.yaml:5');
-    expect(lines.at(-2)).toBe(
+    expect(lines.slice(-3, -1)).toEqual([
       "# note: generation.temperature: 1 has no effect with @clara/mini, whose answers are quotes",
-    );
+      "# note: cognitive_brain.persona has no effect with @clara/mini, whose answers are quotes",
+    ]);
   });
 
   it("is YAML that gives the same configuration again", () => {

@@ -14,7 +14,10 @@ export interface Impossible {
 }
 
 /** @param problems settings that are wrong by themselves: they hold a default now, from which nothing follows */
-export function impossible({ retrieval, reranking }: RagConfig, problems: readonly Problem[]): Impossible[] {
+export function impossible(
+  { compression, retrieval, reranking, expansion }: RagConfig,
+  problems: readonly Problem[],
+): Impossible[] {
   const [dense, sparse, topK] = ["retrieval.dense_top_k", "retrieval.sparse_top_k", "reranking.top_k"] as const;
   const candidates = retrieval.denseTopK + retrieval.sparseTopK;
   const sum = `${retrieval.denseTopK} + ${retrieval.sparseTopK} = ${candidates}`;
@@ -31,6 +34,10 @@ export function impossible({ retrieval, reranking }: RagConfig, problems: readon
     const what = `${topK} must be at most the candidates (${dense} + ${sparse}: ${sum}), found ${reranking.topK}`;
     found.push({ settings: [topK, dense, sparse], what });
   }
+  if (expansion.when === "never" && compression.model === EMBEDDED_MODEL) {
+    const what = `expansion.when: never needs a model that answers from memories alone, and ${EMBEDDED_MODEL} does not; use gate or always`;
+    found.push({ settings: ["expansion.when"], what });
+  }
   const wrong = new Set(problems.map(({ path }) => path.join(".")));
   return found.filter(({ settings }) => !settings.some((name) => wrong.has(name) || wrong.has(name.split(".")[0]!)));
 }
@@ -39,7 +46,10 @@ export function impossible({ retrieval, reranking }: RagConfig, problems: readon
  * Settings of the file that the embedded model cannot honour. That is no mistake, since another model can; what other
  * models cannot honour is known only to them.
  */
-export function notes({ compression, generation }: RagConfig, sources: Readonly<Record<string, Source>>): string[] {
+export function notes(
+  { compression, generation, cognitiveBrain }: RagConfig,
+  sources: Readonly<Record<string, Source>>,
+): string[] {
   if (compression.model !== EMBEDDED_MODEL) return [];
   const { temperature, maxNewTokens } = generation;
   const found: string[] = [];
@@ -50,6 +60,10 @@ export function notes({ compression, generation }: RagConfig, sources: Readonly<
     found.push(
       `generation.max_new_tokens: ${maxNewTokens} is never reached with ${EMBEDDED_MODEL}, whose quotes have at most ${LONGEST_QUOTE} tokens`,
     );
+  }
+  for (const name of ["persona", "tone"] as const) {
+    if (cognitiveBrain[name] !== undefined)
+      found.push(`cognitive_brain.${name} has no effect with ${EMBEDDED_MODEL}, whose answers are quotes`);
   }
   return found;
 }

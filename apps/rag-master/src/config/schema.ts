@@ -37,7 +37,7 @@ const schema = section({
   guardrails: section({
     allow_out_of_context: flag(false),
     require_citations: flag(true),
-    min_confidence: real(0, 1, 0),
+    min_confidence: real(0, 1, 0.15),
     input: section({ max_characters: integer(1, 1_000_000, 4000) }),
     output: section({ blocked: z.array(text(), { error: "a list of texts" }).default([]) }),
   }),

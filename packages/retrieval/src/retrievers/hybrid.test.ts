@@ -119,7 +119,8 @@ describe("hybrid", () => {
   });
 
   it("refuses options that mean nothing when it is made", () => {
-    expect(() => hybrid({ sparseK: 0 })).toThrow("hybrid: sparseK must be a whole number of at least 1, got 0");
+    expect(() => hybrid({ sparseK: -1 })).toThrow("hybrid: sparseK must be a whole number of at least 1, got -1");
+    expect(() => hybrid({ sparseK: 0, denseK: 0 })).toThrow("one side at least must search");
     expect(() => hybrid({ fusion: "sum" as "rrf" })).toThrow(
       'hybrid: fusion must be "union", "rrf" or "weighted", got "sum"',
     );

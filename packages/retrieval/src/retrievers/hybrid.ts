@@ -22,9 +22,9 @@ export interface HybridOptions {
   readonly sparse?: WritableRetriever;
   /** Searches vectors. @default exact() */
   readonly dense?: WritableRetriever;
-  /** Hits taken from `sparse`, whatever k is. @default 25 */
+  /** Hits taken from `sparse`, whatever k is; 0 leaves it out. @default 25 */
   readonly sparseK?: number;
-  /** Hits taken from `dense`, whatever k is. @default 12 */
+  /** Hits taken from `dense`, whatever k is; 0 leaves it out. @default 12 */
   readonly denseK?: number;
   /** @default "union" */
   readonly fusion?: Fusion;
@@ -52,8 +52,10 @@ export interface HybridOptions {
 export function hybrid(options: HybridOptions = {}): WritableRetriever {
   const { sparse = bm25(), dense = exact(), sparseK = 25, denseK = 12, limit = 37 } = options;
   const { fusion = "union", weights, rrfK = 60, tolerate = false, onFailure } = options;
-  checkCount("hybrid", "sparseK", sparseK);
-  checkCount("hybrid", "denseK", denseK);
+  if (sparseK !== 0) checkCount("hybrid", "sparseK", sparseK);
+  if (denseK !== 0) checkCount("hybrid", "denseK", denseK);
+  if (sparseK === 0 && denseK === 0)
+    throw new ClaraError("option", "hybrid: sparseK and denseK are both 0; one side at least must search");
   checkCount("hybrid", "limit", limit);
   const fuse = fusionOf(fusion, weights, rrfK);
   fuse({ bm25: [], dense: [] }, 1); // checks the weights now rather than at the first question
@@ -76,15 +78,15 @@ export function hybrid(options: HybridOptions = {}): WritableRetriever {
       assertOpen("search");
       checkSearch("hybrid.search", query, options);
       const [words, vectors] = await Promise.allSettled([
-        sparse.search(query, { ...options, k: sparseK }),
-        query.vector === undefined ? [] : dense.search(query, { ...options, k: denseK }),
+        sparseK === 0 ? [] : sparse.search(query, { ...options, k: sparseK }),
+        query.vector === undefined || denseK === 0 ? [] : dense.search(query, { ...options, k: denseK }),
       ]);
       for (const [side, result, other] of [
         ["bm25", words, vectors],
         ["dense", vectors, words],
       ] as const) {
         if (result.status === "fulfilled") continue;
-        const nothingElse = other.status === "rejected" || query.vector === undefined;
+        const nothingElse = other.status === "rejected" || query.vector === undefined || sparseK === 0 || denseK === 0;
         if (!tolerate || nothingElse || options.signal?.aborted) throw result.reason;
         onFailure?.(side, result.reason);
       }

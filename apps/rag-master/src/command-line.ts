@@ -1,0 +1,70 @@
+import { ClaraError } from "@clara/core";
+import { Command } from "commander";
+import manifest from "../package.json" with { type: "json" };
+import { addAsk } from "./commands/ask.ts";
+import { addConfig } from "./commands/config.ts";
+import type { CommandContext } from "./commands/context.ts";
+import { addDoctor } from "./commands/doctor.ts";
+import { addEvaluate } from "./commands/evaluate-command.ts";
+import { addEvaluateRetrieval } from "./commands/evaluate-retrieval-command.ts";
+import { addIndex } from "./commands/index-command.ts";
+import { addSearch } from "./commands/search.ts";
+import { addTour } from "./commands/tour.ts";
+import { createTerminal, exitCode, type Output } from "./terminal/index.ts";
+
+/** What a process gives its command: main.ts fills it in, tests as well. */
+export interface Surroundings {
+  readonly stdout: Output;
+  readonly stderr: Output;
+  /** Fires at Ctrl-C. */
+  readonly signal: AbortSignal;
+  /** Where packs of `--docs` are kept between questions. */
+  readonly cache: string;
+  /** False where the environment has NO_COLOR. */
+  readonly color: boolean;
+}
+
+/** Runs one command. Nothing is thrown: errors are said on stderr, and the exit code is given back. */
+export async function commandLine(args: readonly string[], surroundings: Surroundings): Promise<0 | 1 | 2> {
+  const { stdout, stderr, signal, cache, color } = surroundings;
+  const debug = args.includes("--debug");
+  const terminal = createTerminal({
+    stdout,
+    stderr,
+    quiet: args.includes("--quiet"),
+    json: args.includes("--json"),
+    color,
+    debug,
+  });
+  const context: CommandContext = { terminal, signal, cache, version: manifest.version };
+  const program = new Command("rag-master")
+    .description("Answers from your own documents, with citations that hold.")
+    .version(manifest.version)
+    .option("--quiet", "no progress, no notes")
+    .option("--debug", "show stack traces of errors")
+    .showHelpAfterError("(add --help for the flags and examples)")
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({ writeOut: (text) => stdout.write(text), writeErr: (text) => stderr.write(text) })
+    .exitOverride();
+  for (const add of [addIndex, addAsk, addSearch, addEvaluate, addEvaluateRetrieval, addConfig, addDoctor, addTour])
+    add(program, context);
+  try {
+    if (args.length === 0) program.outputHelp();
+    else await program.parseAsync(args, { from: "user" });
+    return 0;
+  } catch (error) {
+    if (signal.aborted) terminal.error(stopped(error));
+    // commander has already said what is wrong with the command line.
+    else if (!isCommander(error)) terminal.error(error);
+    return exitCode(error);
+  }
+}
+
+/** Whatever a stopped stage throws, it is one thing to whoever stopped it. */
+function stopped(cause: unknown): ClaraError {
+  return new ClaraError("aborted", "stopped before it was done; a pack is as it was before", { cause });
+}
+
+function isCommander(error: unknown): boolean {
+  return error instanceof Error && "code" in error && String(error.code).startsWith("commander.");
+}

@@ -1,0 +1,142 @@
+// Measures answers and search on evaluation sets, and writes results.json and the tables of docs/results.md. By hand:
+//   node --conditions=@clara/source benchmarks/quality/bench.ts <data folder> [records per file]
+// The folder holds eval/*.jsonl.gz, squad-retrieval/, nq-retrieval/ and docs-rag-eval/ (their sources are in docs/results.md).
+import { readFileSync, writeFileSync } from "node:fs";
+import { cpus, totalmem } from "node:os";
+import { gunzipSync } from "node:zlib";
+import { type BeirSet, readBeir, readRecords } from "@clara/evaluation";
+import { linesOf, plainOrGzipped } from "../../apps/rag-master/src/commands/lines.ts";
+import { defaultConfig } from "../../apps/rag-master/src/config/index.ts";
+import { type EvaluationSummary, evaluate, type Outcome, summarize } from "../../apps/rag-master/src/evaluate.ts";
+import {
+  corpusOfBeir,
+  evaluateRetrieval,
+  type RetrievalSummary,
+} from "../../apps/rag-master/src/evaluate-retrieval.ts";
+import { loadModel } from "../../apps/rag-master/src/model.ts";
+import { searches } from "../../apps/rag-master/src/search-corpus.ts";
+import { answerTable, searchTable } from "./tables.ts";
+
+const [folder, count = "300"] = process.argv.slice(2);
+if (folder === undefined) throw new Error("usage: bench.ts <data folder> [records per file]");
+const limit = Number(count);
+
+const config = defaultConfig();
+const model = await loadModel(config);
+const search: Record<string, RetrievalSummary[]> = {};
+for (const name of ["squad-retrieval", "nq-retrieval", "docs-rag-eval"]) {
+  const set = name === "docs-rag-eval" ? documentation(`${folder}/${name}`) : await beir(`${folder}/${name}`);
+  const corpus = await corpusOfBeir(set, model, config.compression.rate, {});
+  search[name] = [];
+  for (const retriever of searches) {
+    const summary = await evaluateRetrieval(retriever, set, corpus, model, config);
+    search[name].push(summary);
+    console.log(name, JSON.stringify(summary));
+  }
+}
+
+const answers: Record<string, EvaluationSummary[]> = {};
+const files = [
+  "squad.oracle1",
+  "nq.oracle1",
+  "squad.normal5",
+  "nq.normal5",
+  "squad.oracle5",
+  "nq.oracle5",
+  "squad2",
+  "offtopic",
+  "hotpotqa.oracle10",
+  "musique.oracle20",
+  "squad.oracle20",
+  "nq.oracle20",
+];
+for (const name of files) {
+  answers[name] = [];
+  for (const context of ["text", "mixed"] as const) {
+    const outcomes: Outcome[] = [];
+    const records = readRecords(linesOf(`${folder}/eval/${name}.jsonl.gz`), name);
+    for await (const outcome of evaluate(first(records, limit), model, config, { context })) outcomes.push(outcome);
+    const summary = summarize(outcomes, { context, rate: config.compression.rate });
+    answers[name].push(summary);
+    console.log(name, JSON.stringify(summary));
+  }
+  save();
+}
+await model.dispose();
+
+/** After each file, so that a run that is stopped leaves what it measured. */
+function save(): void {
+  const machine = `${cpus().length} × ${cpus()[0]?.model.trim()}, ${(totalmem() / 2 ** 30).toFixed(0)} GiB, Node.js ${process.versions.node}`;
+  const date = new Date().toISOString().slice(0, 10);
+  writeFileSync(
+    new URL("results.json", import.meta.url),
+    `${JSON.stringify({ date, machine, model: model.id, limit, search, answers }, undefined, 1)}\n`,
+  );
+  const page = new URL("../../docs/results.md", import.meta.url);
+  const text = readFileSync(page, "utf8");
+  const filled = fill(fill(text, "search", searchTable(search)), "answers", answerTable(answers));
+  writeFileSync(
+    page,
+    fill(
+      filled,
+      "machine",
+      `Measured on ${date}: ${machine}; model \`${model.id}\`; first ${limit} records of each file.`,
+    ),
+  );
+}
+
+/** Replaces what stands between `<!-- name -->` and `<!-- /name -->`. */
+function fill(text: string, name: string, content: string): string {
+  return text.replace(
+    new RegExp(`(<!-- ${name} -->\\n)[\\s\\S]*?(<!-- /${name} -->)`),
+    (_, open, close) => `${open}${content}\n${close}`,
+  );
+}
+
+async function beir(path: string): Promise<BeirSet> {
+  const [corpus, queries, qrels] = ["corpus.jsonl", "queries.jsonl", "qrels/test.tsv"].map((file) =>
+    linesOf(plainOrGzipped(`${path}/${file}`)),
+  );
+  return readBeir({ corpus: corpus!, queries: queries!, qrels: qrels! });
+}
+
+/** A vendor's documentation with questions, in a layout of its own. */
+function documentation(path: string): BeirSet {
+  const chunks = JSON.parse(gunzipSync(readFileSync(`${path}/anthropic_docs.json.gz`)).toString()) as {
+    chunk_link: string;
+    chunk_heading: string;
+    text: string;
+  }[];
+  const questions = JSON.parse(readFileSync(`${path}/questions.shared.json`, "utf8")) as {
+    id: string;
+    question: string;
+    correct_chunks: string[];
+  }[];
+  const ids = new Set(chunks.map(({ chunk_link }) => chunk_link));
+  const judged = questions.map(
+    ({ id, correct_chunks }) =>
+      [id, new Map(correct_chunks.filter((link) => ids.has(link)).map((link) => [link, 1]))] as const,
+  );
+  const qrels = new Map(judged.filter(([, relevant]) => relevant.size > 0));
+  return {
+    corpus: [
+      ...new Map(
+        chunks.map(({ chunk_link, chunk_heading, text }) => [
+          chunk_link,
+          { id: chunk_link, title: chunk_heading, text },
+        ]),
+      ).values(),
+    ],
+    queries: questions.filter(({ id }) => qrels.has(id)).map(({ id, question }) => ({ id, text: question })),
+    qrels,
+    skippedQueries: questions.length - qrels.size,
+  };
+}
+
+async function* first<T>(values: AsyncIterable<T>, n: number): AsyncGenerator<T, void, undefined> {
+  let taken = 0;
+  for await (const value of values) {
+    if (taken++ >= n) return;
+    yield value;
+  }
+}

@@ -1,0 +1,63 @@
+import type { EvaluationSummary } from "../../apps/rag-master/src/evaluate.ts";
+import type { RetrievalSummary } from "../../apps/rag-master/src/evaluate-retrieval.ts";
+
+/** Markdown: one line per set and way of searching. */
+export function searchTable(sets: Readonly<Record<string, readonly RetrievalSummary[]>>): string {
+  return [
+    "| Set | Search | n | recall@1 | recall@5 | recall@25 | nDCG@10 | MRR@10 | ms p50 |",
+    "|---|---|---|---|---|---|---|---|---|",
+    ...Object.entries(sets).flatMap(([name, summaries]) =>
+      summaries.map(({ retriever, n, recall, ndcg, mrr, ms }) =>
+        row([
+          name,
+          retriever,
+          n,
+          percent(recall[1]),
+          percent(recall[5]),
+          percent(recall[25]),
+          percent(ndcg[10]),
+          percent(mrr[10]),
+          ms.p50.toFixed(1),
+        ]),
+      ),
+    ),
+  ].join("\n");
+}
+
+/** Markdown: one line per file and context. */
+export function answerTable(files: Readonly<Record<string, readonly EvaluationSummary[]>>): string {
+  return [
+    "| File | Context | n | F1 | F1, any answer | F1 always | F1 always, any | 95 % of F1 | recall@1 / @5 | refused | AUROC | tokens read | of | ms p50 | first token p50 | quotes verified |",
+    "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|",
+    ...Object.entries(files).flatMap(([name, summaries]) =>
+      summaries.map(({ context, n, f1, f1Any, always, ci95, recall, refused, refusal, tokens, ms, citations }) =>
+        row([
+          name,
+          context,
+          n,
+          percent(f1),
+          percent(f1Any),
+          percent(always.f1),
+          percent(always.f1Any),
+          ci95.f1 === null ? "–" : `${percent(ci95.f1[0])}–${percent(ci95.f1[1])}`,
+          recall === null ? "–" : `${percent(recall[1])} / ${percent(recall[5])}`,
+          refused,
+          refusal.auroc === null ? "–" : refusal.auroc.toFixed(3),
+          Math.round(tokens.read / n),
+          Math.round(tokens.text / n),
+          ms.total.p50.toFixed(0),
+          ms.firstToken.p50.toFixed(0),
+          `${citations.verified} of ${citations.given}`,
+        ]),
+      ),
+    ),
+  ].join("\n");
+}
+
+function percent(value: number | null): string {
+  return value === null ? "–" : (100 * value).toFixed(1);
+}
+
+function row(cells: readonly (string | number)[]): string {
+  return `| ${cells.join(" | ")} |`;
+}
