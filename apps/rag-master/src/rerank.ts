@@ -1,6 +1,7 @@
+import { maxCosine, meanKey } from "@clara/compressor";
 import type { Hit, Memory, Passage } from "@clara/core";
 import { tf } from "@clara/tensor";
-import { maxSim, selectTopK } from "@clara/topk";
+import { selectTopK } from "@clara/topk";
 
 /**
  * A logistic fit from how well a passage matches to the probability that it supports an answer.
@@ -45,12 +46,11 @@ export async function rerank(
   { k, fit, overlap }: { k: number; fit: SupportFit; overlap: (text: string) => number },
 ): Promise<Ranked[]> {
   if (candidates.length === 0) return [];
-  const best = await bestCosines(query, candidates);
-  const ranked = candidates.map((candidate, index): Ranked => {
+  const ranked = candidates.map((candidate): Ranked => {
     const { passage, memory } = candidate;
     const features = {
-      best: best[index]!,
-      mean: meanCosine(query, memory),
+      best: maxCosine(query, memory),
+      mean: dot(query, meanKey(memory)),
       overlap: overlap(`${passage.title}\n${passage.text}`),
     };
     return { ...candidate, features, score: supportOf(features, fit) };
@@ -65,36 +65,6 @@ export async function rerank(
   }
 }
 
-async function bestCosines(query: Float32Array, candidates: readonly Candidate[]): Promise<Float32Array> {
-  const D = query.length;
-  const N = candidates.length;
-  const M = Math.max(...candidates.map(({ memory }) => memory.count));
-  const vectors = new Float32Array(N * M * D);
-  const mask = new Float32Array(N * M);
-  candidates.forEach(({ memory }, n) => {
-    vectors.set(memory.vectors, n * M * D);
-    mask.fill(1, n * M, n * M + memory.count);
-  });
-  const scores = tf.tidy(() =>
-    maxSim(tf.tensor2d(query, [1, D]), tf.tensor3d(vectors, [N, M, D]), { mask: tf.tensor2d(mask, [N, M]) }),
-  ); // [N]
-  try {
-    return (await scores.data()) as Float32Array;
-  } finally {
-    scores.dispose();
-  }
-}
-
-function meanCosine(query: Float32Array, { vectors, tokens, count, width }: Memory): number {
-  const mean = new Float64Array(width);
-  for (let m = 0; m < count; m++) {
-    for (let d = 0; d < width; d++) mean[d]! += vectors[m * width + d]! * tokens[m]!;
-  }
-  let dot = 0;
-  let square = 0;
-  mean.forEach((value, d) => {
-    dot += value * query[d]!;
-    square += value * value;
-  });
-  return square === 0 ? 0 : dot / Math.sqrt(square);
+function dot(a: Float32Array, b: Float32Array): number {
+  return a.reduce((sum, value, d) => sum + value * b[d]!, 0);
 }

@@ -239,7 +239,7 @@ describe("a pack that cannot be used", () => {
   it.skipIf(process.platform === "win32")("Ctrl-C while indexing leaves the earlier pack as it was", async () => {
     cpSync(join(cwd, "good"), join(cwd, "stopped"), { recursive: true });
     cpSync(join(cwd, "docs"), join(cwd, "many"), { recursive: true });
-    for (let n = 0; n < 16; n++)
+    for (let n = 0; n < 6; n++)
       write(`many/${n}.txt`, `File ${n}. ${"A tent is a room with a thin wall. ".repeat(40)}`);
     const before = filesIn("stopped");
     let sent = false;

@@ -1,0 +1,111 @@
+import { ClaraError, type Evidence, type Memory } from "@clara/core";
+import type { Encoder } from "@clara/engine";
+import type { Tokenizer } from "@clara/model";
+import { describe, expect, it } from "vitest";
+import { quoteGenerator } from "./quote-generator.ts";
+
+/** One token per character. */
+const letters: Tokenizer = {
+  id: "letters",
+  cls: 1,
+  sep: 2,
+  pad: 0,
+  unknown: 3,
+  encode: (text) => ({
+    ids: Int32Array.from(text, (c) => c.charCodeAt(0)),
+    starts: Uint32Array.from(text, (_, i) => i),
+    ends: Uint32Array.from(text, (_, i) => i + 1),
+  }),
+};
+
+/** An encoder that is a function of the id: "<" begins an answer, ">" ends one, "{" and "}" do so half as much; CLS gives 1. */
+const marks: Record<number, [number, number]> = { 60: [4, 0], 62: [0, 4], 123: [2, 0], 125: [0, 2], 1: [0.5, 0.5] };
+const encoder: Encoder = {
+  width: 2,
+  async run({ ids, shape: [B, T] }) {
+    const states = new Float32Array(B * T * 2);
+    for (const [t, id] of ids.entries()) states.set(marks[id] ?? [-5, -5], 2 * t);
+    return states;
+  },
+  async dispose() {},
+};
+const head = { weight: Float32Array.from([1, 0, 0, 1]), bias: new Float32Array(2) };
+const confidence = { bias: 0, margin: 1, support: 0 };
+const generator = quoteGenerator({ encoder, head, tokenizer: letters, confidence, windows: 1, neighbours: 0 });
+
+/** Two windows; the first vector points along x, the second along y. */
+function memory(spans: number[]): Memory {
+  return {
+    rate: 8,
+    count: 2,
+    width: 2,
+    vectors: Float32Array.from([1, 0, 0, 1]),
+    tokens: Uint16Array.from([8, 8]),
+    spans: Uint32Array.from(spans),
+  };
+}
+function evidence(id: string, text: string, rest: Partial<Evidence> = {}): Evidence {
+  return { id, title: "", text, score: 0.5, ...rest };
+}
+const ask = (given: readonly Evidence[], context: "text" | "mixed" | "memory", vector?: Float32Array) =>
+  generator.generate({ text: "q", ...(vector && { vector }) }, given, { context });
+
+describe("quoteGenerator", () => {
+  it("answers with the best span, as a slice of its evidence, with the margin over no answer", async () => {
+    const given = await ask([evidence("a", "no {weak} one"), evidence("b", "a <good> one")], "text");
+    expect(given).toMatchObject({
+      answer: "<good>",
+      quotes: [{ evidence: "b", text: "<good>", start: 2, end: 8 }],
+      margin: 7, // 4 + 4 for the span, ½ + ½ at CLS
+      tokens: { text: 25, read: 25 },
+    });
+    expect(given!.confidence).toBeCloseTo(1 / (1 + Math.exp(-7)), 6);
+  });
+
+  it("reads only the window that the memory points at, in mixed context", async () => {
+    const text = "{first}  <second>";
+    const given = [evidence("a", text, { memory: memory([0, 7, 9, 17]) })];
+    expect(await ask(given, "mixed", Float32Array.from([1, 0]))).toMatchObject({
+      answer: "{first}",
+      tokens: { text: 17, read: 7 },
+    });
+    expect(await ask(given, "mixed", Float32Array.from([0, 1]))).toMatchObject({
+      answer: "<second>",
+      quotes: [{ start: 9, end: 17 }],
+    });
+  });
+
+  it("lets the score of the evidence decide between spans that the reader likes alike", async () => {
+    const [low, high] = [evidence("low", "<one>", { score: 0.2 }), evidence("high", "<two>", { score: 0.9 })];
+    expect(await ask([low, high], "text")).toMatchObject({ answer: "<two>" });
+    expect(await ask([high, { ...low, score: 0.95 }], "text")).toMatchObject({ answer: "<one>" });
+  });
+
+  it("streams the answer in pieces that join to it", async () => {
+    const pieces: string[] = [];
+    const given = await generator.generate({ text: "q" }, [evidence("a", "x <three short words> y")], {
+      context: "text",
+      onToken: (piece) => pieces.push(piece),
+    });
+    expect(pieces).toEqual(["<three", " short", " words>"]);
+    expect(pieces.join("")).toBe(given!.answer);
+  });
+
+  it("has no answer where there is no text", async () => {
+    expect(await ask([], "text")).toBeNull();
+    expect(await ask([evidence("a", "")], "text")).toBeNull();
+    expect(await ask([evidence("a", "<x>")], "mixed", Float32Array.from([1, 0]))).toBeNull();
+  });
+
+  it("says what is missing, and stops when told to", async () => {
+    await expect(ask([evidence("a", "x")], "memory")).rejects.toThrow(
+      /context memory needs a reader trained on memories/,
+    );
+    await expect(ask([evidence("a", "x")], "mixed")).rejects.toThrow(/needs the question's vector/);
+    const stopped = generator.generate({ text: "q" }, [evidence("a", "x")], {
+      context: "text",
+      signal: AbortSignal.abort(),
+    });
+    await expect(stopped).rejects.toSatisfy((error) => error instanceof ClaraError && error.code === "aborted");
+  });
+});
