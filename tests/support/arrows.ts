@@ -35,11 +35,11 @@ export const ARROWS: Readonly<Record<string, readonly string[]>> = {
 export const MAY: Readonly<Record<"files" | "network" | "environment" | "print", (file: string) => boolean>> = {
   files: (file) => /^(packages\/(pack|mini)|apps\/rag-master)\//.test(file) || BACK_END.test(file) || WORKER.test(file),
   network: (file) => /^apps\/rag-master\//.test(file) || BACK_END.test(file),
-  environment: (file) => /^apps\/rag-master\//.test(file),
+  environment: (file) => /^apps\/rag-master\//.test(file) || WORKER.test(file),
   print: (file) => /^apps\/rag-master\//.test(file),
 };
 
 /** Retrieval back ends keep an index in a file or on a server. */
 const BACK_END = /^packages\/retrieval\/src\/(back-?ends|retrievers)\//;
-/** The engine finds its worker's file beside itself. */
+/** The engine finds its worker's file beside itself, and forbids the native library to report home before it loads. */
 const WORKER = /^packages\/engine\/src\/(worker|channel)\.ts$/;

@@ -51,9 +51,6 @@ export async function loadModel(
     readChecked(files.weights, mini.sha256.weights),
     readChecked(files.tokenizer, mini.sha256.tokenizer),
   ]);
-  // ONNX Runtime reports home by default from 1.29 on, and reads the command line for it: that is where questions are,
-  // and a long one ends the process (its pattern matching runs out of stack). Nothing leaves this machine unasked.
-  process.env.ORT_DISABLE_TELEMETRY ??= "1";
   const weights = readWeights(bytes);
   // "[SEP]" in a document is text, not a separator: nothing that is read may steer the reader.
   const tokenizer = wordPiece(JSON.parse(new TextDecoder().decode(tokenizerBytes)), { specialTokens: "text" });

@@ -28,6 +28,20 @@ afterEach(async () => {
 });
 
 describe("openChannel", () => {
+  it("forbids the native library to report home, unless the variable says otherwise", async () => {
+    const { ORT_DISABLE_TELEMETRY: before } = process.env;
+    try {
+      delete process.env.ORT_DISABLE_TELEMETRY;
+      open();
+      expect(process.env.ORT_DISABLE_TELEMETRY).toBe("1");
+      process.env.ORT_DISABLE_TELEMETRY = "0";
+      open();
+      expect(process.env.ORT_DISABLE_TELEMETRY).toBe("0");
+    } finally {
+      process.env.ORT_DISABLE_TELEMETRY = before ?? "1";
+    }
+  });
+
   it("answers in the order of the requests", async () => {
     const channel = open();
     expect(await Promise.all([1, 2, 3].map((n) => send(channel, n)))).toEqual([2, 4, 6]);

@@ -30,6 +30,10 @@ interface Job {
 export function openChannel(url: URL, where: string): Channel {
   // A worker takes over the process's flags, and cannot start with the one of `node --input-type=module --eval`.
   const evaluated = process.execArgv.some((flag) => flag.startsWith("--input-type"));
+  // ONNX Runtime reports home by default from 1.29 on, and reads the command line for it: that is where questions are,
+  // and a long one ends the process (its pattern matching runs out of stack). Nothing leaves a machine unasked. It reads
+  // the process's own environment, so a worker's copy would not do.
+  process.env.ORT_DISABLE_TELEMETRY ??= "1";
   const worker = new Worker(url, evaluated ? { execArgv: [] } : {});
   const waiting: Job[] = [];
   let running: Job | undefined;

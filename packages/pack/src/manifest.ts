@@ -136,8 +136,10 @@ export function checkIdentity(directory: string, made: PackIdentity, expected: P
   if (different.length === 0) return;
   const list = (identity: Partial<PackIdentity>): string =>
     different.map((name) => `${name} ${identity[name]}`).join(", ");
+  // Without it the command would take the configured rate, which need not be the one that was asked for.
+  const rate = different.includes("rate") ? ` --rate ${expected.rate}` : "";
   throw new ClaraError(
     "pack",
-    `${directory}: the pack was made with ${list(made)}; this is ${list(expected)}; compress it again from its kept text with \`rag-master index --recompress --pack ${directory}\``,
+    `${directory}: the pack was made with ${list(made)}; this is ${list(expected)}; compress it again from its kept text with \`rag-master index --recompress --pack ${directory}${rate}\``,
   );
 }
