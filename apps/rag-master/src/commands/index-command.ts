@@ -64,23 +64,22 @@ export function addIndex(program: Command, context: CommandContext): void {
               `${flags.dryRun ? "dry run: " : ""}${summaryOf(report)}${flags.dryRun ? "" : `\npack: ${flags.pack}`}`,
             );
         };
-        await once();
-        if (flags.watch) await again(paths, once, context);
+        if (flags.watch) await follow(paths, once, context);
+        else await once();
       } finally {
         await model.dispose();
       }
     });
 }
 
-/** Runs `once` after each burst of changes, until the signal fires. */
-async function again(
+/** Runs `once` now and after each burst of changes, until the signal fires. */
+async function follow(
   paths: readonly string[],
   once: () => Promise<void>,
   { terminal, signal }: CommandContext,
 ): Promise<void> {
-  terminal.info("watching for changes; Ctrl-C ends");
   let timer: NodeJS.Timeout | undefined;
-  let running = Promise.resolve();
+  let running: Promise<void> = Promise.resolve();
   const changed = () => {
     clearTimeout(timer);
     // Editors save in several steps: wait until they are done.
@@ -88,10 +87,13 @@ async function again(
       running = running.then(once).catch(terminal.error);
     }, 300);
   };
+  // Watching begins before the first run, so that what changes meanwhile is not missed.
   const watchers = paths.map(async (path) => {
     for await (const _ of watch(path, { recursive: true, signal })) changed();
   });
-  await Promise.all(watchers).catch((error: unknown) => {
+  running = once();
+  const first = running.then(() => terminal.info("watching for changes; Ctrl-C ends"));
+  await Promise.all([first, ...watchers]).catch((error: unknown) => {
     if (!signal.aborted) throw error;
   });
   clearTimeout(timer);

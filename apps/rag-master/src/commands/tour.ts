@@ -8,9 +8,9 @@ import { openSource } from "./source.ts";
 
 const questions = [
   "How long do I have to return a jacket?",
-  "What does express shipping cost?",
-  "Which tent is the lightest to carry?",
   "When does the Harbour Street shop open on Saturdays?",
+  "What is the R-value of the Moss mat?",
+  "How fast does the Kettlefen Duo boil a litre of water?",
   "Who won the football world cup in 1998?",
 ];
 
