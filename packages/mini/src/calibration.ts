@@ -12,7 +12,7 @@ export interface Calibration {
 }
 
 export const calibration: Calibration = {
-  support: { bias: -6.8067, best: 7.172, mean: 4.1821, overlap: 5.7734 },
-  confidence: { bias: -1.4637, margin: 0.1724, support: 0.1836 },
+  support: { bias: -5.5999, best: 6.2373, mean: 3.5727, overlap: 5.0814 },
+  confidence: { bias: -1.0986, margin: 0.1708, support: 0.1168 },
   supportWeight: 0.5,
 };
