@@ -1,22 +1,8 @@
 import { ClaraError, type Evidence, type Memory } from "@clara/core";
 import type { Encoder } from "@clara/engine";
-import type { Tokenizer } from "@clara/model";
 import { describe, expect, it } from "vitest";
+import { letters } from "./letters.testing.ts";
 import { quoteGenerator } from "./quote-generator.ts";
-
-/** One token per character. */
-const letters: Tokenizer = {
-  id: "letters",
-  cls: 1,
-  sep: 2,
-  pad: 0,
-  unknown: 3,
-  encode: (text) => ({
-    ids: Int32Array.from(text, (c) => c.charCodeAt(0)),
-    starts: Uint32Array.from(text, (_, i) => i),
-    ends: Uint32Array.from(text, (_, i) => i + 1),
-  }),
-};
 
 /** An encoder that is a function of the id: "<" begins an answer, ">" ends one, "{" and "}" do so half as much; CLS gives 1. */
 const marks: Record<number, [number, number]> = { 60: [4, 0], 62: [0, 4], 123: [2, 0], 125: [0, 2], 1: [0.5, 0.5] };

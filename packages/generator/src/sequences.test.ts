@@ -1,20 +1,7 @@
-import type { Tokenizer } from "@clara/model";
 import { describe, expect, it } from "vitest";
+import { letters } from "./letters.testing.ts";
 import { layOut, questionTokens } from "./sequences.ts";
 
-/** One token per character: ids are char codes, offsets are easy to see. */
-const letters: Tokenizer = {
-  id: "letters",
-  cls: 1,
-  sep: 2,
-  pad: 0,
-  unknown: 3,
-  encode: (text) => ({
-    ids: Int32Array.from(text, (c) => c.charCodeAt(0)),
-    starts: Uint32Array.from(text, (_, i) => i),
-    ends: Uint32Array.from(text, (_, i) => i + 1),
-  }),
-};
 const code = (text: string) => [...text].map((c) => c.charCodeAt(0));
 
 describe("layOut", () => {
