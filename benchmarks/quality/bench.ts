@@ -1,13 +1,21 @@
 // Measures answers and search on evaluation sets, and writes results.json and the tables of docs/results.md. By hand:
-//   node --conditions=@clara/source benchmarks/quality/bench.ts <data folder> [records per file]
+//   node --conditions=@clara/source benchmarks/quality/bench.ts <data folder> [records per file] [search | answers]
+// With "search" or "answers" only that part is measured; the other keeps what results.json has.
 // The folder holds eval/*.jsonl.gz, squad-retrieval/, nq-retrieval/ and docs-rag-eval/ (their sources are in docs/results.md).
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus, totalmem } from "node:os";
 import { gunzipSync } from "node:zlib";
+import type { Context } from "@clara/core";
 import { type BeirSet, readBeir, readRecords } from "@clara/evaluation";
 import { linesOf, plainOrGzipped } from "../../apps/rag-master/src/commands/lines.ts";
 import { defaultConfig } from "../../apps/rag-master/src/config/index.ts";
-import { type EvaluationSummary, evaluate, type Outcome, summarize } from "../../apps/rag-master/src/evaluate.ts";
+import {
+  corpusOfRecord,
+  type EvaluationSummary,
+  evaluateRecord,
+  type Outcome,
+  summarize,
+} from "../../apps/rag-master/src/evaluate.ts";
 import {
   corpusOfBeir,
   evaluateRetrieval,
@@ -17,25 +25,10 @@ import { loadModel } from "../../apps/rag-master/src/model.ts";
 import { searches } from "../../apps/rag-master/src/search-corpus.ts";
 import { answerTable, searchTable } from "./tables.ts";
 
-const [folder, count = "300"] = process.argv.slice(2);
-if (folder === undefined) throw new Error("usage: bench.ts <data folder> [records per file]");
+const [folder, count = "300", part = "both"] = process.argv.slice(2);
+if (folder === undefined) throw new Error("usage: bench.ts <data folder> [records per file] [search | answers]");
 const limit = Number(count);
 
-const config = defaultConfig();
-const model = await loadModel(config);
-const search: Record<string, RetrievalSummary[]> = {};
-for (const name of ["squad-retrieval", "nq-retrieval", "docs-rag-eval"]) {
-  const set = name === "docs-rag-eval" ? documentation(`${folder}/${name}`) : await beir(`${folder}/${name}`);
-  const corpus = await corpusOfBeir(set, model, config.compression.rate, {});
-  search[name] = [];
-  for (const retriever of searches) {
-    const summary = await evaluateRetrieval(retriever, set, corpus, model, config);
-    search[name].push(summary);
-    console.log(name, JSON.stringify(summary));
-  }
-}
-
-const answers: Record<string, EvaluationSummary[]> = {};
 const files = [
   "squad.oracle1",
   "nq.oracle1",
@@ -50,28 +43,51 @@ const files = [
   "squad.oracle20",
   "nq.oracle20",
 ];
-for (const name of files) {
-  answers[name] = [];
-  for (const context of ["text", "mixed"] as const) {
-    const outcomes: Outcome[] = [];
-    const records = readRecords(linesOf(`${folder}/eval/${name}.jsonl.gz`), name);
-    for await (const outcome of evaluate(first(records, limit), model, config, { context })) outcomes.push(outcome);
-    const summary = summarize(outcomes, { context, rate: config.compression.rate });
-    answers[name].push(summary);
-    console.log(name, JSON.stringify(summary));
-  }
-  save();
-}
+
+const config = defaultConfig();
+const model = await loadModel(config);
+const file = new URL("results.json", import.meta.url);
+const kept = existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : {};
+const search: Record<string, RetrievalSummary[]> = kept.search ?? {};
+const answers: Record<string, EvaluationSummary[]> = kept.answers ?? {};
+if (part !== "answers") await measureSearch();
+if (part !== "search") await measureAnswers();
 await model.dispose();
+
+async function measureSearch(): Promise<void> {
+  for (const name of ["squad-retrieval", "nq-retrieval", "docs-rag-eval"]) {
+    const set = name === "docs-rag-eval" ? documentation(`${folder}/${name}`) : await beir(`${folder}/${name}`);
+    const corpus = await corpusOfBeir(set, model, config.compression.rate, {});
+    search[name] = [];
+    for (const retriever of searches) {
+      const summary = await evaluateRetrieval(retriever, set, corpus, model, config);
+      search[name].push(summary);
+      console.log(name, JSON.stringify(summary));
+    }
+    save();
+  }
+}
+
+async function measureAnswers(): Promise<void> {
+  const contexts = ["text", "mixed"] as const;
+  for (const name of files) {
+    const outcomes: Record<Context, Outcome[]> = { text: [], mixed: [], memory: [] };
+    for await (const record of first(readRecords(linesOf(`${folder}/eval/${name}.jsonl.gz`), name), limit)) {
+      const corpus = (await corpusOfRecord(record, model, config.compression.rate))!;
+      for (const context of contexts)
+        outcomes[context].push(await evaluateRecord(record, corpus, model, config, { context }));
+    }
+    answers[name] = contexts.map((context) => summarize(outcomes[context], { context, rate: config.compression.rate }));
+    for (const summary of answers[name]) console.log(name, JSON.stringify(summary));
+    save();
+  }
+}
 
 /** After each file, so that a run that is stopped leaves what it measured. */
 function save(): void {
   const machine = `${cpus().length} × ${cpus()[0]?.model.trim()}, ${(totalmem() / 2 ** 30).toFixed(0)} GiB, Node.js ${process.versions.node}`;
   const date = new Date().toISOString().slice(0, 10);
-  writeFileSync(
-    new URL("results.json", import.meta.url),
-    `${JSON.stringify({ date, machine, model: model.id, limit, search, answers }, undefined, 1)}\n`,
-  );
+  writeFileSync(file, `${JSON.stringify({ date, machine, model: model.id, limit, search, answers }, undefined, 1)}\n`);
   const page = new URL("../../docs/results.md", import.meta.url);
   const text = readFileSync(page, "utf8");
   const filled = fill(fill(text, "search", searchTable(search)), "answers", answerTable(answers));

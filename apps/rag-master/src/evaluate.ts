@@ -57,30 +57,41 @@ export interface EvaluateOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Answers each record: from its own documents, one candidate each and never split, or from the corpus. */
+/** Answers each record: from its own documents, or from the corpus. */
 export async function* evaluate(
   records: AsyncIterable<EvaluationRecord> | Iterable<EvaluationRecord>,
   model: Model,
   config: RagConfig,
-  { context, corpus, signal }: EvaluateOptions,
+  { corpus, ...options }: EvaluateOptions,
 ): AsyncGenerator<Outcome, void, undefined> {
   for await (const record of records) {
-    const source = record.docs
-      ? await corpusOfTexts(
-          record.docs.map((text, index) => ({ id: String(index), text })),
-          model,
-          config.compression.rate,
-          { split: false },
-        )
-      : corpus;
+    const source = (await corpusOfRecord(record, model, config.compression.rate)) ?? corpus;
     if (source === undefined) throw missingDocuments(record);
-    const given = await answer(record.question, source, model, config, {
-      context,
-      draft: true,
-      ...(signal && { signal }),
-    });
-    yield { record, answer: given, ranked: record.docs ? given.hits.map(({ document }) => Number(document)) : [] };
+    yield evaluateRecord(record, source, model, config, options);
   }
+}
+
+/** The record's own documents, one candidate each and never split; undefined when it has none. */
+export async function corpusOfRecord(
+  { docs }: EvaluationRecord,
+  model: Model,
+  rate: number,
+): Promise<Corpus | undefined> {
+  if (docs === undefined) return undefined;
+  const given = docs.map((text, index) => ({ id: String(index), text }));
+  return corpusOfTexts(given, model, rate, { split: false });
+}
+
+/** One record's answer, with a draft where a rail refused, so that both can be measured. */
+export async function evaluateRecord(
+  record: EvaluationRecord,
+  corpus: Corpus,
+  model: Model,
+  config: RagConfig,
+  options: Omit<EvaluateOptions, "corpus">,
+): Promise<Outcome> {
+  const given = await answer(record.question, corpus, model, config, { ...options, draft: true });
+  return { record, answer: given, ranked: record.docs ? given.hits.map(({ document }) => Number(document)) : [] };
 }
 
 function missingDocuments({ id }: EvaluationRecord): ClaraError {
