@@ -7,6 +7,15 @@ const D = 24;
 const all = clusteredVectors(3000, D, 1).map((vector, i) => passage(`p${i}`, "", { vector, metadata: { i } }));
 const queries = clusteredVectors(40, D, 2).map((vector) => ({ text: "", vector }));
 
+/** The module is optional: where it could not be compiled, what needs it is skipped and says so. */
+const native = await import("hnswlib-node").then(
+  () => true,
+  () => false,
+);
+const graphIt: (name: string, test: () => Promise<void>) => void = native
+  ? it
+  : (name, test) => it.skip(`${name} (needs hnswlib-node, which is not compiled here)`, test);
+
 /** A module that counts how often its graph is asked, and can fail. */
 async function spy(fail: { add?: boolean; search?: boolean } = {}) {
   const { default: native } = await import("hnswlib-node");
@@ -50,7 +59,7 @@ async function recall(index: ReturnType<typeof hnsw>, live: typeof all, k = 12):
 }
 
 describe("hnsw", () => {
-  it("finds nearly all of the true best through its graph, with the same scores", async () => {
+  graphIt("finds nearly all of the true best through its graph, with the same scores", async () => {
     const { calls, load } = await spy();
     const index = hnsw({ load });
     await index.apply({ upsert: all });
@@ -59,13 +68,13 @@ describe("hnsw", () => {
     expect(index.note).toBeUndefined();
   });
 
-  it("loads the real module by itself", async () => {
+  graphIt("loads the real module by itself", async () => {
     const index = hnsw();
     await index.apply({});
     expect(index.note).toBeUndefined();
   });
 
-  it("is exact, and builds nothing, below its threshold", async () => {
+  graphIt("is exact, and builds nothing, below its threshold", async () => {
     const { calls, load } = await spy();
     const index = hnsw({ load });
     await index.apply({ upsert: all.slice(0, 1999) });
@@ -75,7 +84,7 @@ describe("hnsw", () => {
     expect(calls).toMatchObject({ graphs: 1, points: 2000 });
   });
 
-  it("stays good through updates and deletions, and builds anew when too much is dead", async () => {
+  graphIt("stays good through updates and deletions, and builds anew when too much is dead", async () => {
     const { calls, load } = await spy();
     const index = hnsw({ load, exactBelow: 100 });
     await index.apply({ upsert: all.slice(0, 1500) });
@@ -89,7 +98,7 @@ describe("hnsw", () => {
     expect(await recall(index, [...live, ...all.slice(1500, 1600)])).toBeGreaterThan(0.97);
   });
 
-  it("answers rightly while its graph is being built", async () => {
+  graphIt("answers rightly while its graph is being built", async () => {
     const { load } = await spy();
     const index = hnsw({ load, exactBelow: 1, efConstruction: 400 });
     await index.apply({ upsert: all.slice(0, 200) });
@@ -111,7 +120,7 @@ describe("hnsw", () => {
     expect(during).toBeGreaterThan(1); // so it did give way to others
   });
 
-  it("carries out batches that are given at once one after another", async () => {
+  graphIt("carries out batches that are given at once one after another", async () => {
     const { calls, load } = await spy();
     const index = hnsw({ load, exactBelow: 1 });
     await Promise.all([
@@ -123,7 +132,7 @@ describe("hnsw", () => {
     expect(await recall(index, all.slice(200, 1500))).toBeGreaterThan(0.97);
   });
 
-  it("scans exactly for filters that few pass, and finds k through those that many pass", async () => {
+  graphIt("scans exactly for filters that few pass, and finds k through those that many pass", async () => {
     const { calls, load } = await spy();
     const index = hnsw({ load });
     await index.apply({ upsert: all });
@@ -166,7 +175,7 @@ describe("hnsw", () => {
     expect(index.note).toContain(reason);
   });
 
-  it("searches exactly from then on when the graph fails while it is built or searched", async () => {
+  graphIt("searches exactly from then on when the graph fails while it is built or searched", async () => {
     const building = hnsw({ load: (await spy({ add: true })).load, exactBelow: 1 });
     await building.apply({ upsert: all.slice(0, 500) });
     expect(building.note).toContain("std::bad_alloc");
