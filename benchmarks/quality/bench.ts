@@ -1,9 +1,10 @@
 // Measures answers and search on evaluation sets, and writes results.json and the tables of docs/results.md. By hand:
-//   node --conditions=@clara/source benchmarks/quality/bench.ts <data folder> [records per file] [search | answers]
-// With "search" or "answers" only that part is measured; the other keeps what results.json has.
+//   node --conditions=@clara/source benchmarks/quality/bench.ts <data folder> [--records 300]
+// With --part search | answers, --files and --contexts only that is measured; the rest stays as results.json has it.
 // The folder holds eval/*.jsonl.gz, squad-retrieval/, nq-retrieval/ and docs-rag-eval/ (their sources are in docs/results.md).
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus, totalmem } from "node:os";
+import { parseArgs } from "node:util";
 import { gunzipSync } from "node:zlib";
 import type { Context } from "@clara/core";
 import { type BeirSet, readBeir, readRecords } from "@clara/evaluation";
@@ -25,11 +26,24 @@ import { loadModel } from "../../apps/rag-master/src/model.ts";
 import { searches } from "../../apps/rag-master/src/search-corpus.ts";
 import { answerTable, searchTable } from "./tables.ts";
 
-const [folder, count = "300", part = "both"] = process.argv.slice(2);
-if (folder === undefined) throw new Error("usage: bench.ts <data folder> [records per file] [search | answers]");
-const limit = Number(count);
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    records: { type: "string", default: "300" },
+    part: { type: "string", default: "both" },
+    files: { type: "string" },
+    contexts: { type: "string", default: "text,mixed" },
+  },
+});
+const [folder] = positionals;
+if (folder === undefined)
+  throw new Error(
+    "usage: bench.ts <data folder> [--records n] [--part search|answers] [--files a,b] [--contexts text,mixed]",
+  );
+const limit = Number(values.records);
+const contexts = values.contexts.split(",") as Context[];
 
-const files = [
+const allFiles = [
   "squad.oracle1",
   "nq.oracle1",
   "squad.normal5",
@@ -44,14 +58,15 @@ const files = [
   "nq.oracle20",
 ];
 
+const files = values.files?.split(",") ?? allFiles;
 const config = defaultConfig();
 const model = await loadModel(config);
 const file = new URL("results.json", import.meta.url);
 const kept = existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : {};
 const search: Record<string, RetrievalSummary[]> = kept.search ?? {};
 const answers: Record<string, EvaluationSummary[]> = kept.answers ?? {};
-if (part !== "answers") await measureSearch();
-if (part !== "search") await measureAnswers();
+if (values.part !== "answers") await measureSearch();
+if (values.part !== "search") await measureAnswers();
 await model.dispose();
 
 async function measureSearch(): Promise<void> {
@@ -69,7 +84,6 @@ async function measureSearch(): Promise<void> {
 }
 
 async function measureAnswers(): Promise<void> {
-  const contexts = ["text", "mixed"] as const;
   for (const name of files) {
     const outcomes: Record<Context, Outcome[]> = { text: [], mixed: [], memory: [] };
     for await (const record of first(readRecords(linesOf(`${folder}/eval/${name}.jsonl.gz`), name), limit)) {
@@ -77,8 +91,10 @@ async function measureAnswers(): Promise<void> {
       for (const context of contexts)
         outcomes[context].push(await evaluateRecord(record, corpus, model, config, { context }));
     }
-    answers[name] = contexts.map((context) => summarize(outcomes[context], { context, rate: config.compression.rate }));
-    for (const summary of answers[name]) console.log(name, JSON.stringify(summary));
+    const fresh = contexts.map((context) => summarize(outcomes[context], { context, rate: config.compression.rate }));
+    for (const summary of fresh) console.log(name, JSON.stringify(summary));
+    const other = (answers[name] ?? []).filter(({ context }) => !contexts.includes(context));
+    answers[name] = [...other, ...fresh].sort((a, b) => (a.context > b.context ? -1 : 1));
     save();
   }
 }

@@ -19,14 +19,18 @@ const read = (fragments: ReturnType<typeof chooseWindows>) => fragments.map(({ s
 
 describe("chooseWindows", () => {
   it("takes the window that the memory points at, with one neighbour on each side", () => {
-    expect(read(chooseWindows(along(2), [evidence], none, { windows: 1 }))).toEqual([
+    expect(read(chooseWindows(along(2), [evidence], none, { windows: 1, neighbours: 1 }))).toEqual([
       "1111111111 2222222222 3333333333",
     ]);
   });
 
   it("has no neighbour beyond the ends", () => {
-    expect(read(chooseWindows(along(0), [evidence], none, { windows: 1 }))).toEqual(["0000000000 1111111111"]);
-    expect(read(chooseWindows(along(4), [evidence], none, { windows: 1 }))).toEqual(["3333333333 4444444444"]);
+    expect(read(chooseWindows(along(0), [evidence], none, { windows: 1, neighbours: 1 }))).toEqual([
+      "0000000000 1111111111",
+    ]);
+    expect(read(chooseWindows(along(4), [evidence], none, { windows: 1, neighbours: 1 }))).toEqual([
+      "3333333333 4444444444",
+    ]);
   });
 
   it("merges windows that touch, and gives them in the text's order", () => {
@@ -35,7 +39,7 @@ describe("chooseWindows", () => {
       "0000000000",
       "4444444444",
     ]);
-    expect(read(chooseWindows(query, [evidence], none, { windows: 2 }))).toEqual([
+    expect(read(chooseWindows(query, [evidence], none, { windows: 2, neighbours: 1 }))).toEqual([
       "0000000000 1111111111",
       "3333333333 4444444444",
     ]);
@@ -54,7 +58,13 @@ describe("chooseWindows", () => {
     expect(read(chooseWindows(query, [evidence], none, { ...options, maxTokens: 1 }))).toEqual(["4444444444"]);
     // Windows 4 and 3 share a neighbour, which counts once: 3, 4 and then 2.
     expect(
-      read(chooseWindows(Float32Array.from([0, 0, 0, 0.6, 0.8]), [evidence], none, { windows: 2, maxTokens: 6 })),
+      read(
+        chooseWindows(Float32Array.from([0, 0, 0, 0.6, 0.8]), [evidence], none, {
+          windows: 2,
+          neighbours: 1,
+          maxTokens: 6,
+        }),
+      ),
     ).toEqual(["2222222222 3333333333 4444444444"]);
   });
 
@@ -77,9 +87,9 @@ describe("chooseWindows", () => {
 
   it("offers nothing for windows that cover the title only, for zero vectors, and without a memory", () => {
     const title = { ...memory, spans: Uint32Array.from([0, 0, 0, 0, 22, 32, 33, 43, 44, 54]) };
-    expect(read(chooseWindows(along(2), [{ ...evidence, memory: title }], none, { windows: 1 }))).toEqual([
-      "2222222222 3333333333",
-    ]);
+    expect(
+      read(chooseWindows(along(2), [{ ...evidence, memory: title }], none, { windows: 1, neighbours: 1 })),
+    ).toEqual(["2222222222 3333333333"]);
     const { memory: _, ...bare } = evidence;
     expect(chooseWindows(along(0), [bare], none)).toEqual([]);
     const zero = { ...memory, vectors: new Float32Array(25) };

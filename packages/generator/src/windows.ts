@@ -8,9 +8,9 @@ export type Overlap = (text: string) => number;
 export interface WindowOptions {
   /** Windows to open, before neighbours are added. @default 4 */
   readonly windows?: number;
-  /** Windows added on both sides of a chosen one. @default 1 */
+  /** Windows added on both sides of a chosen one. @default 2 */
   readonly neighbours?: number;
-  /** Tokens read at most, neighbours included; the best window is read whatever its size. @default 256 */
+  /** Tokens read at most, neighbours included; the best window is read whatever its size. @default 384 */
   readonly maxTokens?: number;
   /** How far the evidence's own score lifts its windows, per unit of its log-odds. @default 0.03 */
   readonly evidenceWeight?: number;
@@ -32,7 +32,7 @@ export function chooseWindows(
   query: Float32Array,
   evidence: readonly Evidence[],
   overlap: Overlap,
-  { windows = 4, neighbours = 1, maxTokens = 256, overlapWeight = 0.3, evidenceWeight = 0.03 }: WindowOptions = {},
+  { windows = 4, neighbours = 2, maxTokens = 384, overlapWeight = 0.3, evidenceWeight = 0.03 }: WindowOptions = {},
 ): Fragment[] {
   const candidates = evidence.flatMap(({ memory, text, score }, index) =>
     memory === undefined

@@ -37,7 +37,7 @@ describe("parseConfig", () => {
         output: { blocked: [] },
       },
       citations: { max: 5 },
-      expansion: { when: "gate", windows: 4, neighbours: 1, maxTokens: 256 },
+      expansion: { when: "gate", windows: 4, neighbours: 2, maxTokens: 384 },
       cognitiveBrain: { refusalMessage: "I could not find an answer to this in the documents." },
     });
     expect(new Set(Object.values(sources).map(({ from }) => from))).toEqual(new Set(["default"]));

@@ -1,0 +1,76 @@
+// Passages compressed per second by the engine, and by the same model in plain TensorFlow.js in the same run. By hand:
+//   node --conditions=@clara/source benchmarks/compressor/bench.ts
+// Writes results.json beside this file.
+import { readFileSync, writeFileSync } from "node:fs";
+import { cpus } from "node:os";
+import { createCompressor } from "@clara/compressor";
+import { createEncoder } from "@clara/engine";
+import { mini } from "@clara/mini";
+import { bertParams, encodeBert, readWeights, wordPiece } from "@clara/model";
+import { tf } from "@clara/tensor";
+
+const weights = readWeights(readFileSync(mini.files.weights));
+const tokenizer = wordPiece(JSON.parse(readFileSync(mini.files.tokenizer, "utf8")), { specialTokens: "text" });
+const { layers, heads } = mini.config;
+const encoder = await createEncoder({
+  weights,
+  layers,
+  heads,
+  prefix: { embeddings: "embeddings", layer: "compressor.layer" },
+});
+const compressor = createCompressor({ encoder, tokenizer });
+
+/** Texts of exactly 126 tokens, 128 with CLS and SEP: every word below is one token. */
+const words = "river stone market winter paper garden window silver morning bridge engine letter".split(" ");
+const passages = Array.from({ length: 256 }, (_, n) => ({
+  text: Array.from({ length: 126 }, (_, i) => words[(n * 7 + i * (1 + (n % 5))) % words.length]).join(" "),
+}));
+const tokens = tokenizer.encode(passages[0]!.text).ids.length + 2;
+
+const params = bertParams(weights, { prefix: "compressor", layers });
+const rows = 4;
+const ids = tf.tensor2d(
+  passages.slice(0, rows).flatMap(({ text }) => [tokenizer.cls, ...tokenizer.encode(text).ids, tokenizer.sep]),
+  [rows, tokens],
+  "int32",
+);
+const types = tf.zeros([rows, tokens], "int32") as tf.Tensor2D;
+const mask = tf.ones([rows, tokens], "int32") as tf.Tensor2D;
+
+const engine: number[] = [];
+const plain: number[] = [];
+for (let round = 0; round < 4; round++) {
+  engine.push((await seconds(async () => void (await compressor.compress(passages)))) / passages.length);
+  plain.push(
+    (await seconds(async () => {
+      const states = encodeBert(params, { ids, types, mask }, { heads });
+      await states.data();
+      states.dispose();
+    })) / rows,
+  );
+}
+tf.dispose([params, ids, types, mask]);
+await encoder.dispose();
+
+// The first round warms both up.
+const best = (values: number[]) => Math.min(...values.slice(1));
+const result = {
+  date: new Date().toISOString().slice(0, 10),
+  machine: `${cpus().length} × ${cpus()[0]?.model.trim()}, Node.js ${process.versions.node}`,
+  tokensPerPassage: tokens,
+  engine: { passagesPerSecond: round(1 / best(engine)), tokensPerSecond: round(tokens / best(engine)) },
+  tensorflowJsCpu: { passagesPerSecond: round(1 / best(plain)) },
+  ratio: round(best(plain) / best(engine)),
+};
+console.log(JSON.stringify(result, undefined, 2));
+writeFileSync(new URL("results.json", import.meta.url), `${JSON.stringify(result, undefined, 2)}\n`);
+
+async function seconds(work: () => Promise<void>): Promise<number> {
+  const started = performance.now();
+  await work();
+  return (performance.now() - started) / 1000;
+}
+
+function round(value: number): number {
+  return Number(value.toPrecision(3));
+}
