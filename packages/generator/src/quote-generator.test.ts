@@ -17,7 +17,15 @@ const encoder: Encoder = {
 };
 const head = { weight: Float32Array.from([1, 0, 0, 1]), bias: new Float32Array(2) };
 const confidence = { bias: 0, margin: 1, support: 0 };
-const generator = quoteGenerator({ encoder, head, tokenizer: letters, confidence, windows: 1, neighbours: 0 });
+const generator = quoteGenerator({
+  encoder,
+  head,
+  tokenizer: letters,
+  confidence,
+  windows: 1,
+  neighbours: 0,
+  secondLook: 0,
+});
 
 /** Two windows; the first vector points along x, the second along y. */
 function memory(spans: number[]): Memory {
@@ -58,6 +66,52 @@ describe("quoteGenerator", () => {
     expect(await ask(given, "mixed", Float32Array.from([0, 1]))).toMatchObject({
       answer: "<second>",
       quotes: [{ start: 9, end: 17 }],
+    });
+  });
+
+  it("looks at the best evidence whole when the windows do not convince, in mixed context only", async () => {
+    const text = "{first}  <second>";
+    const given = [evidence("a", text, { memory: memory([0, 7, 9, 17]) })];
+    const first = Float32Array.from([1, 0]);
+    const doubtful = quoteGenerator({
+      encoder,
+      head,
+      tokenizer: letters,
+      confidence,
+      windows: 1,
+      neighbours: 0,
+      secondLook: 4,
+    });
+    // "{first}" has a margin of 3 and is not enough: "<second>" is found by reading on, and the tokens say so.
+    expect(await doubtful.generate({ text: "q", vector: first }, given, { context: "mixed" })).toMatchObject({
+      answer: "<second>",
+      tokens: { text: 17, read: 24 },
+    });
+    const content = quoteGenerator({
+      encoder,
+      head,
+      tokenizer: letters,
+      confidence,
+      windows: 1,
+      neighbours: 0,
+      secondLook: 3,
+    });
+    expect(await content.generate({ text: "q", vector: first }, given, { context: "mixed" })).toMatchObject({
+      answer: "{first}",
+      tokens: { read: 7 },
+    });
+    const none = quoteGenerator({
+      encoder,
+      head,
+      tokenizer: letters,
+      confidence,
+      windows: 1,
+      neighbours: 0,
+      secondLook: 4,
+      secondLookPassages: 0,
+    });
+    expect(await none.generate({ text: "q", vector: first }, given, { context: "mixed" })).toMatchObject({
+      answer: "{first}",
     });
   });
 

@@ -11,7 +11,7 @@ import type { Encoder } from "@clara/engine";
 import type { Tokenizer } from "@clara/model";
 import { type ConfidenceFit, confidenceOf, logit } from "./confidence.ts";
 import { readSpans, type Span, type SpanHead } from "./reader.ts";
-import { type Fragment, layOut } from "./sequences.ts";
+import { type Fragment, layOut, type Sequence } from "./sequences.ts";
 import { chooseWindows, type WindowOptions } from "./windows.ts";
 import { wholeWords } from "./words.ts";
 
@@ -22,6 +22,10 @@ export interface QuoteGeneratorOptions extends WindowOptions {
   readonly confidence: ConfidenceFit;
   /** Longest answer in tokens. @default 30 */
   readonly answerTokens?: number;
+  /** In mixed context, the margin below which the best evidence is read whole as well. @default 4 */
+  readonly secondLook?: number;
+  /** How many of the best are read whole then. @default 2 */
+  readonly secondLookPassages?: number;
   /** How far the reranker's log-odds move the choice between evidence, in logits of the reader. @default 0.5 */
   readonly supportWeight?: number;
 }
@@ -30,22 +34,40 @@ export interface QuoteGeneratorOptions extends WindowOptions {
  * A generator whose answer is a quote: the best span of the evidence.
  *
  * `text` reads every evidence whole, each in a sequence of its own; `mixed` reads the windows that the memories point
- * at, once, those of one evidence together. An answer of a span reader is known all at once, so `onToken` gets it word by word.
+ * at, those of one evidence together, and when their best answer is not clearly better than none, the best evidence
+ * whole as well. An answer of a span reader is known all at once, so `onToken` gets it word by word.
  *
  * @throws ClaraError "unsupported" for context `memory`, "option" for `mixed` without a question vector,
  *   "aborted" when the signal fires.
  */
 export function quoteGenerator(options: QuoteGeneratorOptions): Generator {
-  const { encoder, head, tokenizer, confidence, answerTokens = 30, supportWeight = 0.5 } = options;
+  const {
+    encoder,
+    head,
+    tokenizer,
+    confidence,
+    answerTokens = 30,
+    supportWeight = 0.5,
+    secondLook = 4,
+    secondLookPassages = 2,
+  } = options;
   return {
     name: "quote",
     async generate(query, evidence, { context, overlap = () => 0, signal, onToken }) {
       throwIfAborted(signal, "quoteGenerator");
-      const groups = fragmentsFor(context, query, evidence, overlap, options);
       const texts = evidence.map(({ text }) => text);
-      const sequences = layOut(query.text, texts, groups, tokenizer);
-      const spans = await readSpans(encoder, head, tokenizer, sequences, { answerTokens, ...(signal && { signal }) });
-      const best = pick(spans, evidence, supportWeight);
+      const sequences: Sequence[] = [];
+      const spans: Span[] = [];
+      const read = async (groups: readonly (readonly Fragment[])[]) => {
+        const laid = layOut(query.text, texts, groups, tokenizer);
+        sequences.push(...laid);
+        spans.push(...(await readSpans(encoder, head, tokenizer, laid, { answerTokens, ...(signal && { signal }) })));
+        return pick(spans, evidence, supportWeight);
+      };
+      let best = await read(fragmentsFor(context, query, evidence, overlap, options));
+      if (context === "mixed" && best !== undefined && best.score - best.none < secondLook) {
+        best = await read(whole(evidence.slice(0, secondLookPassages)));
+      }
       if (best === undefined) return null;
       const source = evidence[best.evidence]!;
       const { start, end } = wholeWords(source.text, best.start, best.end);
@@ -73,7 +95,7 @@ function fragmentsFor(
   overlap: (text: string) => number,
   options: QuoteGeneratorOptions,
 ): Fragment[][] {
-  if (context === "text") return evidence.map(({ text }, index) => [{ evidence: index, start: 0, end: text.length }]);
+  if (context === "text") return whole(evidence);
   if (context === "memory") {
     throw new ClaraError(
       "unsupported",
@@ -88,6 +110,10 @@ function fragmentsFor(
   const windows = chooseWindows(vector, evidence, overlap, options);
   // Windows of one evidence share a sequence; those of others would lend it words that answer nothing here.
   return evidence.map((_, index) => windows.filter((fragment) => fragment.evidence === index));
+}
+
+function whole(evidence: readonly Evidence[]): Fragment[][] {
+  return evidence.map(({ text }, index) => [{ evidence: index, start: 0, end: text.length }]);
 }
 
 function pick(spans: readonly Span[], evidence: readonly Evidence[], supportWeight: number): Span | undefined {

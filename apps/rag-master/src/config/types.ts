@@ -48,7 +48,7 @@ export interface RagConfig {
     readonly windows: number;
     /** Windows on either side that are expanded with each. */
     readonly neighbours: number;
-    /** Tokens read as text at most, over all windows. */
+    /** Tokens of all windows at most, neighbours included. */
     readonly maxTokens: number;
   };
   readonly cognitiveBrain: {
