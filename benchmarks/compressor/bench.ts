@@ -20,11 +20,14 @@ const encoder = await createEncoder({
 });
 const compressor = createCompressor({ encoder, tokenizer });
 
-/** Texts of exactly 126 tokens, 128 with CLS and SEP: every word below is one token. */
+/** Texts of exactly 126 tokens, 128 with CLS and SEP: every word is one token. No two are alike: equal ones are compressed once. */
 const words = "river stone market winter paper garden window silver morning bridge engine letter".split(" ");
-const passages = Array.from({ length: 256 }, (_, n) => ({
-  text: Array.from({ length: 126 }, (_, i) => words[(n * 7 + i * (1 + (n % 5))) % words.length]).join(" "),
-}));
+let state = 1;
+const word = () => {
+  state = (state * 48271) % 2147483647; // Park and Miller's generator
+  return words[state % words.length]!;
+};
+const passages = Array.from({ length: 256 }, () => ({ text: Array.from({ length: 126 }, word).join(" ") }));
 const tokens = tokenizer.encode(passages[0]!.text).ids.length + 2;
 
 const params = bertParams(weights, { prefix: "compressor", layers });
