@@ -11,7 +11,7 @@ export interface Evidence {
   readonly score: number;
 }
 
-/** `memory`: vectors only; `text`: whole passages; `mixed`: the windows that the memory points at. */
+/** `memory`: vectors only; `text`: whole passages; `mixed`: the windows that the memory points at, and more where they do not do. */
 export type Context = "memory" | "text" | "mixed";
 
 /** A part of an answer that is a slice of one evidence's text. */
