@@ -1,4 +1,4 @@
-import { bytes, encode, type Fields, float, int, message, text } from "./protobuf.ts";
+import { bytes, encode, type Fields, float, int, message, text } from "./onnx/protobuf.ts";
 
 /** Numbers of ONNX's TensorProto.DataType. */
 const dataTypes = { float32: 1, int32: 6, int64: 7 } as const;

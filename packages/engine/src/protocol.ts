@@ -1,18 +1,71 @@
-import type { Stack } from "./stack.ts";
+import type { EngineName, EngineSettings } from "./options.ts";
+import type { Data, Dtype, Program } from "./program.ts";
+import type { Sizes } from "./size.ts";
 
-/** What the main thread asks of the worker. Requests are answered one by one, in order. */
-export type Request =
-  | { readonly kind: "create"; readonly stack: Stack; readonly threads: number }
-  | {
-      readonly kind: "run";
-      /** [B, T, D] */
-      readonly words: Float32Array;
-      /** [B, T] */
-      readonly types: Int32Array;
-      /** [B, T] */
-      readonly mask: Int32Array;
-      readonly shape: readonly [B: number, T: number, D: number];
-    };
+/** Numbers and their shape, row-major: what crosses between threads. */
+export interface HostTensor {
+  readonly data: Data;
+  readonly shape: readonly number[];
+}
 
-/** The worker's answer: a value, or why there is none. */
-export type Reply = { readonly value: unknown } | { readonly failure: string };
+export type HostTensors = Readonly<Record<string, HostTensor>>;
+
+/** Where the numbers of a store come from. */
+export type ParamSource = { readonly arrays: HostTensors } | { readonly file: string };
+
+/** What the main thread asks of the worker, and what it is answered. Requests are answered one by one, in order. */
+export interface Requests {
+  open: { ask: { engine: EngineName; settings: EngineSettings }; answer: { details: string } };
+  params: {
+    ask: { id: number; source: ParamSource; trainable: boolean };
+    answer: Readonly<Record<string, { shape: readonly number[]; dtype: Dtype }>>;
+  };
+  read: { ask: { id: number; names?: readonly string[] }; answer: HostTensors };
+  write: { ask: { id: number; values: HostTensors }; answer: undefined };
+  load: {
+    ask: { id: number; program: Program; params: readonly number[]; options: LoadOptions };
+    answer: { milliseconds: number };
+  };
+  run: { ask: { id: number; inputs: HostTensors; sizes: Sizes }; answer: HostTensors };
+  release: { ask: { id: number }; answer: undefined };
+  trainer: {
+    ask: { id: number; program: Program; update: Program; params: readonly number[]; options: LoadOptions; groups: Groups };
+    answer: undefined;
+  };
+  accumulate: { ask: { id: number; inputs: HostTensors; sizes: Sizes }; answer: HostTensors };
+  step: { ask: { id: number; rates: StepRates }; answer: { norm: number; step: number } };
+  state: { ask: { id: number }; answer: OptimizerState };
+  restore: { ask: { id: number; state: OptimizerState }; answer: undefined };
+}
+
+export type RequestKind = keyof Requests;
+export type Request<K extends RequestKind = RequestKind> = { [P in K]: { readonly kind: P } & Requests[P]["ask"] }[K];
+
+/** The worker's answer: a value, or why there is none. Parts may come before it. */
+export type Reply = { readonly value: unknown } | { readonly failure: string } | { readonly part: unknown };
+
+export interface LoadOptions {
+  /** Copies frozen weights into the order that matrix products read fastest. */
+  readonly prepack: boolean;
+}
+
+/** Per trainable parameter: how much of the learning rate and of the weight decay it takes. */
+export type Groups = Readonly<Record<string, { readonly rate: number; readonly decay: number }>>;
+
+export interface StepRates {
+  readonly learningRate: number;
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly epsilon: number;
+  readonly weightDecay: number;
+  /** Largest global norm of the gradient; Infinity for no limit. */
+  readonly clipNorm: number;
+  /** What the sum of the accumulated gradients is divided by. */
+  readonly divisor: number;
+}
+
+/** All that an optimizer must remember, by parameter: restored, it goes on bit for bit. */
+export interface OptimizerState {
+  readonly step: number;
+  readonly moments: Readonly<Record<string, { readonly first: Float32Array; readonly second: Float32Array }>>;
+}

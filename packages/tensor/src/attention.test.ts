@@ -67,18 +67,84 @@ describe("attention", () => {
     );
   });
 
+  it("has the right gradients without a mask, and with one row of it for each token", () => {
+    const mix = tf.tensor3d([1, -2, 3, 4, 5, -6, 7, 8, 9, -1, 2, 3], [1, 3, 4]);
+    const causal = tf.tensor3d([1, 0, 0, 1, 1, 0, 1, 1, 1], [1, 3, 3]);
+    const small = tf.div(v, 10) as tf.Tensor3D;
+    for (const mask of [undefined, causal]) {
+      checkGradient((q, k, v) => tf.sum(tf.mul(mix, attention(q, k, v, { heads: 2, mask }))), [q, k, small] as const, {
+        step: 0.05,
+      });
+    }
+  });
+
+  describe("with fewer heads for keys than for queries", () => {
+    // Two examples, two tokens over three keys, four query heads of width 2, of which two share a key head.
+    const wide = (seed: number, shape: [number, number, number]): tf.Tensor3D =>
+      tf.randomNormal(shape, 0, 1, "float32", seed);
+    const [q, k, v] = [wide(1, [2, 2, 8]), wide(2, [2, 3, 4]), wide(3, [2, 3, 4])];
+    const padding = tf.tensor2d([1, 1, 0, 1, 1, 1], [2, 3]);
+    const causal = tf.tensor3d([1, 0, 0, 1, 1, 0, 1, 0, 1, 1, 1, 1], [2, 2, 3]);
+
+    /** Every key head twice, side by side: what the heads of the queries see. */
+    const repeated = (x: tf.Tensor3D): tf.Tensor3D => {
+      const heads = tf.split(x, 2, 2) as tf.Tensor3D[];
+      return tf.concat([heads[0]!, heads[0]!, heads[1]!, heads[1]!], 2);
+    };
+
+    it("serves consecutive query heads with the same keys and values", () => {
+      for (const mask of [undefined, padding, causal]) {
+        const expected = attention(q, repeated(k), repeated(v), { heads: 4, mask });
+        expectClose(attention(q, k, v, { heads: 4, keyHeads: 2, mask }), expected);
+      }
+    });
+
+    it("has the right gradients, summed over the heads that share", () => {
+      const mix = wide(4, [2, 2, 8]);
+      for (const mask of [undefined, padding, causal]) {
+        checkGradient(
+          (q, k, v) => tf.sum(tf.mul(mix, attention(q, k, v, { heads: 4, keyHeads: 2, mask }))),
+          [q, k, v] as const,
+          { step: 0.05 },
+        );
+      }
+    });
+
+    it("wants a number that divides the heads, and keys of that width", () => {
+      for (const keyHeads of [0, 3, 8, Number.NaN]) {
+        const call = () => attention(q, k, v, { heads: 4, keyHeads });
+        expect(call).toThrow(`attention: keyHeads must divide the 4 heads, got ${keyHeads}`);
+      }
+      expect(() => attention(q, k, v, { heads: 4, keyHeads: 1 })).toThrow("k must be [2, S, 2], got [2, 3, 4]");
+    });
+  });
+
   it("stays finite when every key is masked", () => {
-    const mask = tf.zeros<tf.Rank.R2>([1, 3]);
-    const { value, grad } = tf.valueAndGrad((q: tf.Tensor) =>
-      tf.sum(attention(q as tf.Tensor3D, k, v, { heads: 2, mask })),
-    )(q);
-    expect(Number.isFinite(value.dataSync()[0])).toBe(true);
-    expect(Array.from(grad.dataSync()).every(Number.isFinite)).toBe(true);
+    for (const mask of [tf.zeros<tf.Rank.R2>([1, 3]), tf.zeros<tf.Rank.R3>([1, 3, 3])]) {
+      const { value, grads } = tf.valueAndGrads((q: tf.Tensor, k: tf.Tensor, v: tf.Tensor) =>
+        tf.sum(attention(q as tf.Tensor3D, k as tf.Tensor3D, v as tf.Tensor3D, { heads: 2, mask })),
+      )([q, k, v]);
+      expect(Number.isFinite(value.dataSync()[0])).toBe(true);
+      for (const grad of grads) expect(Array.from(grad.dataSync()).every(Number.isFinite)).toBe(true);
+    }
+  });
+
+  it("takes a mask for a constant, even one that was computed from what learns", () => {
+    const fixed = tf.tensor2d([1, 0, 1], [1, 3]);
+    const loss =
+      (mask: (q: tf.Tensor) => tf.Tensor2D) =>
+      (q: tf.Tensor): tf.Tensor =>
+        tf.tidy(() => tf.sum(attention(q as tf.Tensor3D, k, v, { heads: 2, mask: mask(q) })));
+    const computed = loss((q) => tf.add(fixed, tf.mul(0, tf.sum(q))));
+    expectClose(tf.grad(computed)(q), tf.grad(loss(() => fixed))(q));
   });
 
   it("leaves nothing behind", () => {
-    const mask = tf.tensor2d([1, 0, 1], [1, 3]);
-    expectNoLeaks(() => attention(q, k, v, { heads: 2, mask }));
+    for (const mask of [undefined, tf.tensor2d([1, 0, 1], [1, 3]), tf.ones<tf.Rank.R3>([1, 3, 3], "int32")]) {
+      const run = (q: tf.Tensor): tf.Tensor => attention(q as tf.Tensor3D, k, v, { heads: 2, mask });
+      expectNoLeaks(() => run(q));
+      expectNoLeaks(() => tf.grad((q: tf.Tensor) => tf.sum(run(q)))(q));
+    }
   });
 
   it("names what does not fit", () => {

@@ -15,7 +15,14 @@ describe("gelu", () => {
     checkGradient((x) => tf.sum(tf.mul(gelu(x), tf.tensor2d([1, -2, 3, 4, 5, -6], [2, 3]))), [x] as const);
   });
 
+  it("stays finite, value and gradient, far from zero", () => {
+    const far = tf.tensor1d([-1e20, -100, 100, 1e20]);
+    expectClose(gelu(far), [0, 0, 100, 1e20]);
+    expectClose(tf.grad((x: tf.Tensor) => tf.sum(gelu(x)))(far), [0, 0, 1, 1]);
+  });
+
   it("leaves nothing behind", () => {
     expectNoLeaks(() => gelu(x));
+    expectNoLeaks(() => tf.grad((x: tf.Tensor) => tf.sum(gelu(x)))(x));
   });
 });

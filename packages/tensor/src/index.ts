@@ -1,7 +1,16 @@
 export { type AttentionOptions, attention } from "./attention.ts";
+export { type ComposedKernel, composedKernels } from "./composed-kernels.ts";
+export { type CrossEntropyOptions, crossEntropy } from "./cross-entropy.ts";
 export { dims, type Sizes } from "./dims.ts";
+export { type DropoutOptions, dropout } from "./dropout.ts";
+export { fused, withGradient } from "./fused.ts";
 export { gelu } from "./gelu.ts";
 export { noGrad, stopGradient } from "./gradients.ts";
 export { layerNorm } from "./layer-norm.ts";
 export { type LinearOptions, type Lora, linear } from "./linear.ts";
+export { matMulNBits, type NBitsWeight } from "./mat-mul-n-bits.ts";
+export { type QuantizedNBits, quantizeNBits } from "./quantize-n-bits.ts";
+export { rmsNorm } from "./rms-norm.ts";
+export { type RotaryOptions, rotary } from "./rotary.ts";
+export { silu } from "./silu.ts";
 export { tf } from "./tf.ts";

@@ -28,8 +28,15 @@ describe("layerNorm", () => {
     expect(Array.from(gradient.dataSync()).every(Number.isFinite)).toBe(true);
   });
 
+  it("has the same gradient however far the row is from zero", () => {
+    const mix = tf.tensor3d([1, -2, 3, 4, 5, -6], [1, 2, 3]);
+    const gradient = tf.grad((x: tf.Tensor) => tf.sum(tf.mul(mix, layerNorm(x, gamma, beta, 1e-5))));
+    expectClose(gradient(tf.add(x, 1000)), gradient(x), { absolute: 1e-5 });
+  });
+
   it("leaves nothing behind", () => {
     expectNoLeaks(() => layerNorm(x, gamma, beta, 1e-5));
+    expectNoLeaks(() => tf.grad((x: tf.Tensor) => tf.sum(layerNorm(x, gamma, beta, 1e-5)))(x));
   });
 
   it("refuses a width that differs, and an eps of zero", () => {

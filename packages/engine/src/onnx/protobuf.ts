@@ -7,9 +7,14 @@ export type Fields = readonly Uint8Array[];
 
 const utf8 = new TextEncoder();
 
-/** Base-128, least significant group first. @param value an integer from 0 to 2^53 - 1. */
+/** Base-128, least significant group first; a negative number as its 64-bit complement. @param value a safe integer */
 function varint(value: number): number[] {
   const bytes: number[] = [];
+  if (value < 0) {
+    let wide = BigInt.asUintN(64, BigInt(value));
+    for (; wide > 127n; wide >>= 7n) bytes.push(Number(wide & 127n) | 128);
+    return [...bytes, Number(wide)];
+  }
   let rest = value;
   // Not `>>>`: that cuts to 32 bits.
   for (; rest > 127; rest = Math.floor(rest / 128)) bytes.push((rest % 128) | 128);
@@ -19,7 +24,7 @@ function varint(value: number): number[] {
 
 const key = (field: number, wireType: number): number[] => varint(field * 8 + wireType);
 
-/** A field that holds a non-negative integer, or an enum's number. */
+/** A field that holds an integer, or an enum's number. */
 export function int(field: number, value: number): Fields {
   return [Uint8Array.from([...key(field, 0), ...varint(value)])];
 }

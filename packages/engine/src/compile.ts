@@ -1,0 +1,105 @@
+import { ClaraError } from "@clara/core";
+import { tf } from "@clara/tensor";
+import type { Connection, RunOptions, TensorFunction } from "./engine.ts";
+import { joinParams, type Params } from "./params.ts";
+import type { Data } from "./program.ts";
+import type { HostTensor, HostTensors } from "./protocol.ts";
+import type { Sizes } from "./size.ts";
+import { bindSizes, type Specs } from "./specs.ts";
+import { programOf } from "./trace/program-of.ts";
+import type { Structure } from "./trace/trace.ts";
+
+export interface CompileOptions {
+  /** What the function gets as its second argument, by name. @default none */
+  readonly params?: Params | readonly Params[];
+  /**
+   * Copies frozen parameters into the order that is read fastest. Without it those of a mapped file stay in the file,
+   * shared between processes. @default true, false when a file is mapped
+   */
+  readonly prepack?: boolean;
+  /** Least size of a name, where the function cannot be traced with a few (`topk` needs at least k). */
+  readonly leastSizes?: Sizes;
+}
+
+/** A compiled function. It runs in the engine's worker; runs queue, in the order of the calls. */
+export interface Compiled<Outputs extends tf.TensorContainer = tf.TensorContainer> {
+  /**
+   * Tensors in, tensors out: the same as the function itself, with a promise. The results are the caller's to dispose.
+   *
+   * @throws ClaraError "shape" when inputs are not as specified, "aborted" as soon as the signal fires, "engine" when
+   *   the run fails, a tensor is disposed, or the worker has ended.
+   */
+  (inputs: Readonly<Record<string, tf.Tensor>>, options?: RunOptions): Promise<Outputs>;
+  /** The same with plain arrays, without tensors on the way. Outputs are by name: `"loss"`, `"layers.0"`. */
+  run(inputs: HostTensors, options?: RunOptions): Promise<HostTensors>;
+  /** How long each part of compiling took. */
+  readonly milliseconds: { readonly trace: number; readonly load: number };
+  /** Frees the function in the worker. */
+  dispose(): Promise<void>;
+}
+
+export async function compileWith<Outputs extends tf.TensorContainer>(
+  connection: Connection,
+  fn: TensorFunction<Outputs>,
+  specs: Specs,
+  { params = [], prepack, leastSizes }: CompileOptions = {},
+): Promise<Compiled<Outputs>> {
+  const stores = [params].flat() as Params[];
+  const started = performance.now();
+  const { program, structure } = await programOf(fn, specs, {
+    weights: joinParams("compile", stores),
+    kernelSet: connection.engine === "compiled" ? "fused" : "composed",
+    leastSizes,
+  });
+  const traced = performance.now() - started;
+  const id = connection.nextId();
+  const options = { prepack: prepack ?? true };
+  const load = await connection.request("load", () => ({
+    id,
+    program,
+    params: stores.map((store) => store.id),
+    options,
+  }));
+  const names = program.outputs.map(({ name }) => name);
+
+  const run = async (inputs: HostTensors, { signal }: RunOptions = {}): Promise<HostTensors> => {
+    const sizes = bindSizes("compiled function", specs, inputs);
+    return connection.request("run", () => ({ id, inputs, sizes }), { signal });
+  };
+  const call = async (inputs: Readonly<Record<string, tf.Tensor>>, options?: RunOptions): Promise<Outputs> => {
+    const results = await run(await toHost(inputs), options);
+    const tensors = names.map((name) => toTensor(results[name]!));
+    return rebuild(structure, tensors) as Outputs;
+  };
+  return Object.assign(call, {
+    run,
+    milliseconds: { trace: traced, load: load.milliseconds },
+    async dispose() {
+      await connection.request("release", () => ({ id }));
+    },
+  });
+}
+
+async function toHost(inputs: Readonly<Record<string, tf.Tensor>>): Promise<HostTensors> {
+  const entries = Object.entries(inputs).map(async ([name, tensor]): Promise<[string, HostTensor]> => {
+    if (!(tensor instanceof tf.Tensor)) {
+      throw new ClaraError("shape", `compiled function: the input ${name} must be a tensor; for arrays use run()`);
+    }
+    if (tensor.isDisposed) {
+      throw new ClaraError("engine", `compiled function: the input ${name} [${tensor.shape}] has been disposed`);
+    }
+    return [name, { data: (await tensor.data()) as Data, shape: tensor.shape }];
+  });
+  return Object.fromEntries(await Promise.all(entries));
+}
+
+function toTensor({ data, shape }: HostTensor): tf.Tensor {
+  const dtype = data instanceof Int32Array ? "int32" : data instanceof Uint8Array ? "bool" : "float32";
+  return tf.tensor(data as Float32Array, [...shape], dtype);
+}
+
+function rebuild(structure: Structure, tensors: readonly tf.Tensor[]): tf.TensorContainer {
+  if (typeof structure === "number") return tensors[structure]!;
+  if (Array.isArray(structure)) return structure.map((part) => rebuild(part, tensors));
+  return Object.fromEntries(Object.entries(structure).map(([key, part]) => [key, rebuild(part, tensors)]));
+}

@@ -1,0 +1,18 @@
+import { elementwise } from "./elementwise.ts";
+import { fused } from "./fused.ts";
+import { gather } from "./gather.ts";
+import type { Kernel } from "./kernel.ts";
+import { matmul } from "./matmul.ts";
+import { reduce } from "./reduce.ts";
+import { create, shape } from "./shape.ts";
+
+/** Every kernel that can be compiled, by TensorFlow.js's name. */
+export const kernels: Readonly<Record<string, Kernel>> = {
+  ...elementwise,
+  ...reduce,
+  ...shape,
+  ...create,
+  ...gather,
+  ...matmul,
+  ...fused,
+};

@@ -1,0 +1,100 @@
+import type { InferenceSession, Tensor } from "onnxruntime-node";
+import { lower } from "../onnx/lower.ts";
+import type { Place } from "../onnx/model.ts";
+import type { EngineSettings } from "../options.ts";
+import type { Data, Dtype, Program } from "../program.ts";
+import { evaluate } from "../size.ts";
+import type { Loaded, Param, Runner } from "./runner.ts";
+
+type Ort = typeof import("onnxruntime-node");
+
+/** Runs programs as ONNX graphs in ONNX Runtime. */
+export async function ortRunner(settings: EngineSettings): Promise<Runner> {
+  const ort = await load();
+  ort.env.logLevel = "fatal";
+  const { threads = 1, provider = "cpu" } = settings;
+  return {
+    details: `ONNX Runtime ${ort.env.versions.node ?? ""} on ${provider}, ${threads} threads`.replace("  ", " "),
+    async load(program, params, { prepack, accumulate }) {
+      const folder = [...params.values()].find(({ file }) => file)?.file?.folder;
+      const { model, externalData } = lower(program, { weight: (name) => placeOf(params.get(name)!), accumulate });
+      const session = await ort.InferenceSession.create(model, {
+        executionProviders: [provider],
+        externalData: [...externalData],
+        intraOpNumThreads: threads,
+        interOpNumThreads: 1,
+        logSeverityLevel: 4,
+        enableMemPattern: settings.memoryPattern ?? false,
+        enableCpuMemArena: settings.arena ?? true,
+        extra: {
+          session: {
+            ...(!prepack && { disable_prepacking: "1" }),
+            ...(folder && { model_external_initializers_file_folder_path: folder }),
+          },
+        },
+      });
+      return loaded(ort, session, program, params);
+    },
+  };
+}
+
+function loaded(ort: Ort, session: InferenceSession, program: Program, params: ReadonlyMap<string, Param>): Loaded {
+  const fed = new Set(session.inputNames);
+  // The arrays of parameters never move: what wraps them is made once.
+  const weights = program.inputs
+    .filter(({ name, from }) => from === "weights" && fed.has(`weight.${name}`))
+    .map(({ name }): [string, Tensor] => {
+      const { shape, dtype, data } = params.get(name)!;
+      return [`weight.${name}`, new ort.Tensor(dtype, data as Float32Array, shape)];
+    });
+  const dtypes = new Map(program.inputs.map(({ name, value }) => [name, program.values[value]!.dtype]));
+  return {
+    async run(inputs, sizes, into = {}) {
+      const feeds: Record<string, Tensor> = Object.fromEntries(weights);
+      for (const [name, { data, shape }] of Object.entries(inputs)) {
+        if (fed.has(`in.${name}`)) feeds[`in.${name}`] = tensor(ort, dtypes.get(name)!, data, shape);
+      }
+      const fetches: Record<string, Tensor> = {};
+      const results: Record<string, { data: Data; shape: number[] }> = {};
+      for (const { name, value } of program.outputs) {
+        const { dtype } = program.values[value]!;
+        const shape = program.values[value]!.shape.map((size) => evaluate(size, sizes));
+        // Own memory for results: that of ONNX Runtime could not be moved to another thread.
+        const data = into[name] ?? make(dtype, shape);
+        results[name] = { data, shape };
+        fetches[`out.${name}`] = tensor(ort, dtype, data, shape);
+        if (fed.has(`add.${name}`)) feeds[`add.${name}`] = tensor(ort, dtype, data, shape);
+      }
+      await session.run(feeds, fetches);
+      return results;
+    },
+    release: () => session.release(),
+  };
+}
+
+function placeOf({ trainable, data, file }: Param): Place | undefined {
+  if (trainable) return undefined;
+  if (file) return { kind: "file", location: file.location, offset: file.offset, length: file.length };
+  return { kind: "memory", data: new Uint8Array(data!.buffer, data!.byteOffset, data!.byteLength) };
+}
+
+function tensor(ort: Ort, dtype: Dtype, data: Data, shape: readonly number[]): Tensor {
+  return new ort.Tensor(dtype, data as Float32Array, shape);
+}
+
+function make(dtype: Dtype, shape: readonly number[]): Data {
+  const size = shape.reduce((a, b) => a * b, 1);
+  if (dtype === "int32") return new Int32Array(size);
+  return dtype === "bool" ? new Uint8Array(size) : new Float32Array(size);
+}
+
+
+async function load(): Promise<Ort> {
+  try {
+    return await import("onnxruntime-node");
+  } catch (error) {
+    const advice = "install onnxruntime-node again on this machine (it has libraries for Linux, macOS and Windows)";
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Error(`onnxruntime-node cannot load on ${process.platform}-${process.arch}: ${reason}; ${advice}`);
+  }
+}
