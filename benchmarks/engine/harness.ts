@@ -81,6 +81,8 @@ export interface Figures {
   readonly medianMs: number;
   readonly minMs: number;
   readonly minCpuMs?: number;
+  /** CPU time through wall time of the fastest run. Well below the threads asked for: others had the cores, measure again. */
+  readonly cores?: number;
   readonly all: readonly number[];
 }
 
@@ -112,12 +114,15 @@ export async function alternate<Name extends string>(
   >;
 }
 
-/** Median and minimum of some times. */
+/** Median and minimum of some times; `cpuMs` of the same runs, or none. */
 export function figures(ms: readonly number[], cpuMs: readonly number[] = []): Figures {
+  const minMs = Math.min(...ms);
+  const cpuOfFastest = cpuMs.length === ms.length ? cpuMs[ms.indexOf(minMs)] : undefined;
   return {
     medianMs: round(median(ms)),
-    minMs: round(Math.min(...ms)),
+    minMs: round(minMs),
     ...(cpuMs.length > 0 ? { minCpuMs: round(Math.min(...cpuMs)) } : {}),
+    ...(cpuOfFastest !== undefined ? { cores: round(cpuOfFastest / minMs) } : {}),
     all: ms.map((value) => round(value)),
   };
 }

@@ -2,7 +2,8 @@
 // an idle machine, after `bash benchmarks/engine/peers/setup.sh`:
 //   node --conditions=@clara/source benchmarks/engine/peers.ts            some ten minutes; writes peers.json
 //   node --conditions=@clara/source benchmarks/engine/peers.ts --small    one round of each; writes nothing
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+//   … peers.ts --only=threads2.embedding,threads1.forward                 these again, into the file's others; it says so
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
@@ -48,13 +49,15 @@ async function decoding(threads: number, attention: string): Promise<Figures> {
   await peer.ask({ do: "load", ...files, threads });
   const tokens: number[] = [];
   const cpu: number[] = [];
+  const cores: number[] = [];
   for (let round = 0; round < rounds; round++) {
     const answer = await peer.ask({ do: "decode", attention, tokens: 256 });
     tokens.push(...(answer.tokenMs as number[]).slice(8));
-    cpu.push(...(answer.tokenCpuMs as number[]).slice(8));
+    cpu.push(answer.cpuMs / 256);
+    cores.push(answer.cpuMs / answer.ms);
   }
   await peer.close();
-  return { ...figures(tokens, cpu), all: [] };
+  return { ...figures(tokens, cpu), cores: Number(Math.max(...cores).toPrecision(4)), all: [] };
 }
 
 async function memory(command: Command): Promise<Record<string, unknown>> {
@@ -88,27 +91,44 @@ const ways = {
 };
 const each = (base: Command) =>
   Object.fromEntries(Object.entries(ways).map(([name, way]) => [name, { ...base, ...way }]));
-const results: Record<string, unknown> = {};
-for (const threads of [1, 2]) {
-  results[`threads${threads}`] = {
-    forward: await pyTorch(threads, each({ do: "forward" })),
-    step: await pyTorch(threads, {
+const work = (threads: number): Readonly<Record<string, () => Promise<unknown>>> => ({
+  forward: () => pyTorch(threads, each({ do: "forward" })),
+  step: () =>
+    pyTorch(threads, {
       ...each({ do: "step", optimizer: "fused" }),
       foreach: { do: "step", optimizer: "foreach" },
       loop: { do: "step", optimizer: "loop" },
     }),
-    lora: await pyTorch(threads, each({ do: "lora", optimizer: "fused" })),
-    decodeToken: { sdpa: await decoding(threads, "sdpa"), plain: await decoding(threads, "plain") },
-    embedding: await embedding(threads),
-  };
-  console.log(JSON.stringify(results, undefined, 1));
-}
-results.peakMemory = {
-  step: await memory({ do: "step" }),
-  stepPlain: await memory({ do: "step", attention: "plain" }),
-  lora: await memory({ do: "lora" }),
-  forward: await memory({ do: "forward" }),
+  lora: () => pyTorch(threads, each({ do: "lora", optimizer: "fused" })),
+  decodeToken: async () => ({ sdpa: await decoding(threads, "sdpa"), plain: await decoding(threads, "plain") }),
+  embedding: () => embedding(threads),
+});
+const all: Readonly<Record<string, Readonly<Record<string, () => Promise<unknown>>>>> = {
+  threads1: work(1),
+  threads2: work(2),
+  peakMemory: {
+    step: () => memory({ do: "step" }),
+    stepPlain: () => memory({ do: "step", attention: "plain" }),
+    lora: () => memory({ do: "lora" }),
+    forward: () => memory({ do: "forward" }),
+  },
 };
+const only = process.argv
+  .find((text) => text.startsWith("--only="))
+  ?.slice(7)
+  .split(",");
+const file = new URL("peers.json", import.meta.url);
+const before = only === undefined ? {} : JSON.parse(readFileSync(file, "utf8"));
+const results: Record<string, Record<string, unknown>> = {};
+for (const [group, kinds] of Object.entries(all)) {
+  const measured: Record<string, unknown> = { ...before[group] };
+  results[group] = measured;
+  for (const [kind, measure] of Object.entries(kinds)) {
+    if (only !== undefined && !only.includes(`${group}.${kind}`)) continue;
+    measured[kind] = await measure();
+    console.log(`${group}.${kind}`, JSON.stringify(measured[kind]));
+  }
+}
 rmSync(folder, { recursive: true });
-if (!small) writeResults(results, "peers.json");
-console.log(JSON.stringify(results.peakMemory));
+const measuredAgain = [...new Set([...(before.measuredAgain ?? []), ...(only ?? [])])];
+if (!small) writeResults({ ...results, ...(only === undefined ? {} : { measuredAgain }) }, "peers.json");

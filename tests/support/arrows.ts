@@ -41,5 +41,8 @@ export const MAY: Readonly<Record<"files" | "network" | "environment" | "print",
 
 /** Retrieval back ends keep an index in a file or on a server. */
 const BACK_END = /^packages\/retrieval\/src\/(back-?ends|retrievers)\//;
-/** The engine finds its worker's file beside itself, and forbids the native library to report home before it loads. */
-const WORKER = /^packages\/engine\/src\/(worker|channel)\.ts$/;
+/**
+ * The engine's worker maps weights and keeps traced programs; native libraries are found on disk, and are told by the
+ * environment, before they load, not to report home and not to print.
+ */
+const WORKER = /^packages\/engine\/src\/(worker|channel|worker\/(stores|program-cache)|backends\/(environment|find-install))\.ts$/;
