@@ -1,16 +1,13 @@
 import { readFile } from "node:fs/promises";
 import { createCompressor, maxCosine, quantizeMemory, windowScores } from "@clara/compressor";
-import { createEncoder } from "@clara/engine";
+import { createEngine } from "@clara/engine";
 import { mini } from "@clara/mini";
-import { readWeights, wordPiece } from "@clara/model";
+import { bertEncoder, readWeights, wordPiece } from "@clara/model";
 
 const { layers, heads } = mini.config;
-const encoder = await createEncoder({
-  weights: readWeights(await readFile(mini.files.weights)),
-  layers,
-  heads,
-  prefix: { embeddings: "embeddings", layer: "compressor.layer" },
-});
+const weights = readWeights(await readFile(mini.files.weights), { only: ["embeddings.", "compressor."] });
+const engine = await createEngine();
+const encoder = await bertEncoder(engine, { weights, layers, heads, prefix: "compressor" });
 const tokenizer = wordPiece(JSON.parse(await readFile(mini.files.tokenizer, "utf8")));
 const compressor = createCompressor({ encoder, tokenizer });
 
@@ -32,4 +29,4 @@ for (const [i, memory] of memories.entries()) {
   console.log(`${maxCosine(question, memory).toFixed(2)}, ${memory.count} vectors, ${bytes} bytes in int8`);
   console.log(`  closest: ${passages[i]!.text.slice(start, end)}`);
 }
-await encoder.dispose();
+await engine.dispose();

@@ -1,27 +1,23 @@
 import { readFile } from "node:fs/promises";
 import { createCompressor } from "@clara/compressor";
-import { createEncoder } from "@clara/engine";
+import { createEngine } from "@clara/engine";
 import { quoteGenerator, spanHead } from "@clara/generator";
 import { mini } from "@clara/mini";
-import { readWeights, wordPiece } from "@clara/model";
+import { bertEmbeddings, bertEncoder, readWeights, wordPiece } from "@clara/model";
 
-// One file of weights holds two stacks: one makes memories, the other reads text.
+// One file of weights holds two stacks on one table of words: one makes memories, the other reads text.
 const weights = readWeights(await readFile(mini.files.weights));
 const tokenizer = wordPiece(JSON.parse(await readFile(mini.files.tokenizer, "utf8")), { specialTokens: "text" });
-const stack = (layer: string) =>
-  createEncoder({
-    weights,
-    layers: mini.config.layers,
-    heads: mini.config.heads,
-    layerNormEps: mini.config.layerNormEps,
-    prefix: { embeddings: "embeddings", layer },
-  });
-const [memoryStack, readerStack] = await Promise.all([stack("compressor.layer"), stack("reader.layer")]);
+const engine = await createEngine();
+const embeddings = bertEmbeddings(engine, weights);
+const { layers, heads, width } = mini.config;
+const memoryStack = await bertEncoder(engine, { weights, embeddings, layers, heads, prefix: "compressor" });
+const readerStack = await bertEncoder(engine, { weights, embeddings, layers, heads, prefix: "reader" });
 
 const compressor = createCompressor({ encoder: memoryStack, tokenizer });
 const generator = quoteGenerator({
   encoder: readerStack,
-  head: spanHead(weights, "reader.span", mini.config.width),
+  head: spanHead(weights, "reader.span", width),
   tokenizer,
   confidence: mini.calibration.confidence,
   windows: 1, // of text that are opened where the memories point; with them come their neighbours
@@ -47,4 +43,4 @@ for (const context of ["mixed", "text"] as const) {
   console.log(`  ${quote?.evidence}, characters ${quote?.start} to ${quote?.end}`);
   console.log(`  read ${generated?.tokens.read} of ${generated?.tokens.text} tokens`);
 }
-await Promise.all([memoryStack.dispose(), readerStack.dispose()]);
+await engine.dispose();

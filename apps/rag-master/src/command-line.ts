@@ -1,15 +1,18 @@
 import { ClaraError } from "@clara/core";
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import manifest from "../package.json" with { type: "json" };
 import { addAsk } from "./commands/ask.ts";
+import { addBench } from "./commands/bench.ts";
 import { addConfig } from "./commands/config.ts";
-import type { CommandContext } from "./commands/context.ts";
+import { type CommandContext, integer } from "./commands/context.ts";
 import { addDoctor } from "./commands/doctor.ts";
+import { addEngine } from "./commands/engine.ts";
 import { addEvaluate } from "./commands/evaluate-command.ts";
 import { addEvaluateRetrieval } from "./commands/evaluate-retrieval-command.ts";
 import { addIndex } from "./commands/index-command.ts";
 import { addSearch } from "./commands/search.ts";
 import { addTour } from "./commands/tour.ts";
+import { type EngineChoice, engineChoices } from "./engine.ts";
 import { createTerminal, exitCode, type Output } from "./terminal/index.ts";
 
 /** What a process gives its command: main.ts fills it in, tests as well. */
@@ -24,6 +27,19 @@ export interface Surroundings {
   readonly color: boolean;
 }
 
+const commands = [
+  addIndex,
+  addAsk,
+  addSearch,
+  addEvaluate,
+  addEvaluateRetrieval,
+  addConfig,
+  addDoctor,
+  addBench,
+  addEngine,
+  addTour,
+];
+
 /** Runs one command. Nothing is thrown: errors are said on stderr, and the exit code is given back. */
 export async function commandLine(args: readonly string[], surroundings: Surroundings): Promise<0 | 1 | 2> {
   const { stdout, stderr, signal, cache, color } = surroundings;
@@ -36,18 +52,32 @@ export async function commandLine(args: readonly string[], surroundings: Surroun
     color,
     debug,
   });
-  const context: CommandContext = { terminal, signal, cache, version: manifest.version };
   const program = new Command("rag-master")
     .description("Answers from your own documents, with citations that hold.")
     .version(manifest.version)
     .option("--quiet", "no progress, no notes")
     .option("--debug", "show stack traces of errors")
+    .addOption(
+      new Option("--engine <name>", "where models run; auto: the first that starts, in the order that doctor lists")
+        .choices(["auto", ...engineChoices])
+        .default("auto"),
+    )
+    .option("--threads <n>", "threads that models run on (default: the machine's cores, at most 4)")
     .showHelpAfterError("(add --help for the flags and examples)")
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({ writeOut: (text) => stdout.write(text), writeErr: (text) => stderr.write(text) })
     .exitOverride();
-  for (const add of [addIndex, addAsk, addSearch, addEvaluate, addEvaluateRetrieval, addConfig, addDoctor, addTour])
-    add(program, context);
+  const context: CommandContext = {
+    terminal,
+    signal,
+    cache,
+    version: manifest.version,
+    runtime() {
+      const { engine, threads } = program.opts<{ engine: EngineChoice | "auto"; threads?: string }>();
+      return { engine, threads: integer("--threads", threads, { min: 1, max: 1024 }) };
+    },
+  };
+  for (const add of commands) add(program, context);
   try {
     if (args.length === 0) program.outputHelp();
     else await program.parseAsync(args, { from: "user" });

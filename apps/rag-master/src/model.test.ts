@@ -42,6 +42,20 @@ describe("loadModel", () => {
     });
   });
 
+  it("never runs on another engine than the one named", async () => {
+    // The packages of tfjs-node are not installed here, or TensorFlow finds no GPU; where it does, the name is right.
+    const found = await loadModel(defaultConfig(), { engine: "tfjs-node-gpu" }).then(
+      async (model) => {
+        await model.dispose();
+        return model.engine.name;
+      },
+      (error: unknown) => error,
+    );
+    if (found !== "tfjs-node-gpu") {
+      expect(found).toMatchObject({ code: "engine", message: expect.stringMatching(/tfjs-node-gpu cannot be used: /) });
+    }
+  });
+
   it("says what a model needs that is not on this machine", async () => {
     const config = defaultConfig();
     const foreign = { ...config, compression: { ...config.compression, model: "apple/CLaRa-7B-E2E" } };
@@ -51,8 +65,13 @@ describe("loadModel", () => {
     });
   });
 
-  it("ends its threads, also when nothing was ever read", async () => {
-    const model = await loadModel(defaultConfig());
+  it("says what it runs on, and ends its thread, also when nothing was ever read", async () => {
+    const model = await loadModel(defaultConfig(), { threads: 1 });
+    expect(model.engine).toEqual({
+      name: "compiled",
+      details: expect.stringMatching(/^ONNX Runtime .*1 thread/),
+      passedOver: [],
+    });
     await model.dispose();
     await expect(model.compressor.query("a question")).rejects.toMatchObject({ code: "engine" });
   });

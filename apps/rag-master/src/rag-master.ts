@@ -5,15 +5,18 @@ import type { Citation } from "./cite.ts";
 import { defaultConfig, loadConfig, type RagConfig } from "./config/index.ts";
 import { type Corpus, corpusOfPack } from "./corpus.ts";
 import { corpusOfTexts, type GivenDocument } from "./corpus-of-texts.ts";
+import type { EngineChoice } from "./engine.ts";
 import { type IndexReport, identityOf, indexFolder } from "./index-folder.ts";
-import { loadModel } from "./model.ts";
+import { loadModel, type Model } from "./model.ts";
 
 export interface RagMasterOptions {
   /** A file like rag_config.yaml, or the settings themselves. @default the defaults of the documentation */
   readonly config?: string | RagConfig;
   /** Directory of the pack. @default ".clara" */
   readonly pack?: string;
-  /** Threads of the encoder. @default the engine's choice */
+  /** Where models run: an engine by name, or the error why not; "auto" is the first that starts. @default "auto" */
+  readonly engine?: EngineChoice | "auto";
+  /** Threads of one run. @default the machine's cores, at most 4 */
   readonly threads?: number;
 }
 
@@ -39,7 +42,9 @@ export interface RagMaster {
     question: string,
     options?: AnswerOptions & { readonly documents?: readonly GivenDocument[] },
   ): Promise<RagAnswer>;
-  /** Ends the engine's threads. */
+  /** What models run on, its version and device, and which engines "auto" passed over. */
+  readonly engine: Model["engine"];
+  /** Ends the engine's thread. */
   close(): Promise<void>;
 }
 
@@ -48,9 +53,14 @@ export interface RagMaster {
  *
  * @throws ClaraError "config" when the configuration is wrong, "weights" or "engine" when the model cannot run.
  */
-export async function createRagMaster({ config, pack = ".clara", threads }: RagMasterOptions = {}): Promise<RagMaster> {
+export async function createRagMaster({
+  config,
+  pack = ".clara",
+  engine,
+  threads,
+}: RagMasterOptions = {}): Promise<RagMaster> {
   const settings = typeof config === "string" ? (await loadConfig(config)).config : (config ?? defaultConfig());
-  const model = await loadModel(settings, { ...(threads && { threads }) });
+  const model = await loadModel(settings, { engine, threads });
   const { rate } = settings.compression;
   let corpus: Promise<Corpus> | undefined;
   const open = (): Promise<Corpus> => {
@@ -67,6 +77,7 @@ export async function createRagMaster({ config, pack = ".clara", threads }: RagM
   };
   return {
     config: settings,
+    engine: model.engine,
     async index(paths, options = {}) {
       const report = await indexFolder(paths, { pack, model, rate, ...options });
       corpus = undefined;

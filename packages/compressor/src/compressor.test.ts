@@ -1,6 +1,5 @@
 import type { Memory } from "@clara/core";
-import type { TokenBatch } from "@clara/engine";
-import type { Tokenizer } from "@clara/model";
+import type { TokenBatch, Tokenizer } from "@clara/model";
 import { describe, expect, it } from "vitest";
 import { createCompressor } from "./compressor.ts";
 import { meanKey } from "./memory.ts";

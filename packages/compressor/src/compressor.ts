@@ -1,7 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 import { ClaraError, type Memory, throwIfAborted } from "@clara/core";
-import type { Encoder, TokenBatch } from "@clara/engine";
-import type { Tokenizer } from "@clara/model";
+import type { Encoder, TokenBatch, Tokenizer } from "@clara/model";
 import { batchByLength } from "./batches.ts";
 import { meanKey } from "./memory.ts";
 import { type CompressibleText, type Layout, layOut, type Segment } from "./segments.ts";

@@ -58,6 +58,35 @@ describe("openChannel", () => {
     expect(await send(channel, "seen")).toEqual([1, "seen"]);
   });
 
+  it("hands on the parts of an answer before the answer itself", async () => {
+    const channel = open(`for (let i = 0; i < message; i++) parentPort.postMessage({ part: i });`);
+    const parts: unknown[] = [];
+    const take = (part: unknown) => void parts.push(part);
+    const answer = channel.request(() => ({ message: 3, transfer: [] }), undefined, take);
+    const next = send(channel, 5); // its parts are nobody's
+    expect(await answer).toBe(6);
+    expect(parts).toEqual([0, 1, 2]);
+    expect(await next).toBe(10);
+    expect(parts).toEqual([0, 1, 2]);
+  });
+
+  it("tells a running request to stop, and rejects it before the worker has", async () => {
+    const code = `
+      if (message === "abort") return parentPort.postMessage({ failure: "stopped" });
+      if (message === "wait") return parentPort.postMessage({ part: "running" });`;
+    const channel = open(code);
+    const stop = new AbortController();
+    const parts: unknown[] = [];
+    const take = (part: unknown) => {
+      parts.push(part);
+      stop.abort();
+    };
+    const running = channel.request(() => ({ message: "wait", transfer: [] }), stop.signal, take);
+    await expect(running).rejects.toMatchObject({ code: "aborted" });
+    expect(parts).toEqual(["running"]);
+    expect(await send(channel, "seen")).toEqual(["wait", "abort", "seen"]);
+  });
+
   it("turns a failure into an engine error and goes on", async () => {
     const channel = open(`if (message === 0) return parentPort.postMessage({ failure: "no zero" });`);
     const failed = send(channel, 0);

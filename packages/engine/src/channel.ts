@@ -6,9 +6,14 @@ import type { Reply } from "./protocol.ts";
 export interface Channel {
   /**
    * @param prepare makes the message when its turn has come, so that waiting requests hold no buffers.
-   * @throws ClaraError "aborted" as soon as the signal fires, "engine" when the worker fails or is gone.
+   * @param part called with each part of the answer that comes before it, until the signal fires.
+   * @throws ClaraError "aborted" as soon as the signal fires (a request that is running is told to stop), "engine" when the worker fails or is gone.
    */
-  request(prepare: () => { message: unknown; transfer: ArrayBuffer[] }, signal?: AbortSignal): Promise<unknown>;
+  request(
+    prepare: () => { message: unknown; transfer: ArrayBuffer[] },
+    signal?: AbortSignal,
+    part?: (value: unknown) => void,
+  ): Promise<unknown>;
   /** Rejects what is unfinished and waits until the thread has ended. */
   close(): Promise<void>;
 }
@@ -17,12 +22,14 @@ interface Job {
   readonly prepare: () => { message: unknown; transfer: ArrayBuffer[] };
   resolve(value: unknown): void;
   reject(error: unknown): void;
+  part?(value: unknown): void;
   /** Whether its caller has its answer already. */
   settled: boolean;
 }
 
 /**
- * Starts a worker that answers each message with one `Reply` and ends on "close".
+ * Starts a worker that answers each message with one `Reply`, after any number of parts, and ends on "close". "abort" asks it
+ * to answer soon: nobody waits for its answer any more.
  * It keeps the process alive only while a request is unfinished.
  *
  * @param where the function named in errors.
@@ -69,9 +76,13 @@ export function openChannel(url: URL, where: string): Channel {
 
   worker.on("message", (reply: Reply) => {
     const job = running;
+    if ("part" in reply) {
+      if (!job?.settled) job?.part?.(reply.part);
+      return;
+    }
     running = undefined;
     if ("value" in reply) job?.resolve(reply.value);
-    else job?.reject(new ClaraError("engine", `${where}: ${reply.failure}`));
+    else job?.reject(new ClaraError(reply.code ?? "engine", `${where}: ${reply.failure}`));
     advance();
   });
   worker.on("error", (cause) => {
@@ -87,7 +98,7 @@ export function openChannel(url: URL, where: string): Channel {
   });
 
   return {
-    request(prepare, signal) {
+    request(prepare, signal, part) {
       return new Promise((resolve, reject) => {
         throwIfAborted(signal, where);
         if (gone) throw gone;
@@ -96,6 +107,7 @@ export function openChannel(url: URL, where: string): Channel {
           settled: false,
           resolve: (value) => settle(() => resolve(value)),
           reject: (error) => settle(() => reject(error)),
+          ...(part && { part }),
         };
         const settle = (then: () => void): void => {
           job.settled = true;
@@ -104,6 +116,7 @@ export function openChannel(url: URL, where: string): Channel {
         };
         const stop = (): void => {
           job.reject(new ClaraError("aborted", `${where}: stopped by the caller`, { cause: signal?.reason }));
+          if (running === job) worker.postMessage("abort");
         };
         signal?.addEventListener("abort", stop);
         waiting.push(job);
@@ -112,7 +125,7 @@ export function openChannel(url: URL, where: string): Channel {
     },
     async close() {
       if (ended) return;
-      fail(new ClaraError("engine", `${where}: the encoder has been disposed; create another`));
+      fail(new ClaraError("engine", `${where}: the engine has been disposed; create another`));
       worker.ref();
       worker.postMessage("close");
       await exit;

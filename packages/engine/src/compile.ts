@@ -6,7 +6,7 @@ import type { Data } from "./program.ts";
 import type { HostTensor, HostTensors } from "./protocol.ts";
 import type { Sizes } from "./size.ts";
 import { bindSizes, type Specs } from "./specs.ts";
-import { programOf } from "./trace/program-of.ts";
+import { type ProgramOptions, programOf, type Traced } from "./trace/program-of.ts";
 import type { Structure } from "./trace/trace.ts";
 
 export interface CompileOptions {
@@ -17,6 +17,11 @@ export interface CompileOptions {
    * shared between processes. @default true, false when a file is mapped
    */
   readonly prepack?: boolean;
+  /**
+   * Says what the function computes: it changes whenever the function or what it captures does (a version and a
+   * hash of its settings). With it and the engine's `cacheFolder` the function is traced once and kept on disk.
+   */
+  readonly key?: string;
   /** Least size of a name, where the function cannot be traced with a few (`topk` needs at least k). */
   readonly leastSizes?: Sizes;
 }
@@ -30,7 +35,10 @@ export interface Compiled<Outputs extends tf.TensorContainer = tf.TensorContaine
    *   the run fails, a tensor is disposed, or the worker has ended.
    */
   (inputs: Readonly<Record<string, tf.Tensor>>, options?: RunOptions): Promise<Outputs>;
-  /** The same with plain arrays, without tensors on the way. Outputs are by name: `"loss"`, `"layers.0"`. */
+  /**
+   * The same with plain arrays, without tensors on the way. They are read when the run's turn comes: leave them as they are
+   * until it has ended. Outputs are by name: `"loss"`, `"layers.0"`; a single tensor is `"output"`.
+   */
   run(inputs: HostTensors, options?: RunOptions): Promise<HostTensors>;
   /** How long each part of compiling took. */
   readonly milliseconds: { readonly trace: number; readonly load: number };
@@ -42,18 +50,21 @@ export async function compileWith<Outputs extends tf.TensorContainer>(
   connection: Connection,
   fn: TensorFunction<Outputs>,
   specs: Specs,
-  { params = [], prepack, leastSizes }: CompileOptions = {},
+  { params = [], prepack, key, leastSizes }: CompileOptions = {},
 ): Promise<Compiled<Outputs>> {
   const stores = [params].flat() as Params[];
   const started = performance.now();
-  const { program, structure } = await programOf(fn, specs, {
+  const tracing: ProgramOptions = {
     weights: joinParams("compile", stores),
     kernelSet: connection.engine === "compiled" ? "fused" : "composed",
     leastSizes,
-  });
+  };
+  const { program, structure } = await (key === undefined
+    ? programOf(fn, specs, tracing)
+    : kept(connection, JSON.stringify([key, specs, tracing]), () => programOf(fn, specs, tracing)));
   const traced = performance.now() - started;
   const id = connection.nextId();
-  const options = { prepack: prepack ?? true };
+  const options = { prepack: prepack ?? !stores.some(({ mapped }) => mapped) };
   const load = await connection.request("load", () => ({
     id,
     program,
@@ -64,7 +75,7 @@ export async function compileWith<Outputs extends tf.TensorContainer>(
 
   const run = async (inputs: HostTensors, { signal }: RunOptions = {}): Promise<HostTensors> => {
     const sizes = bindSizes("compiled function", specs, inputs);
-    return connection.request("run", () => ({ id, inputs, sizes }), { signal });
+    return connection.request("run", () => ({ id, inputs: alone(inputs), sizes }), { signal });
   };
   const call = async (inputs: Readonly<Record<string, tf.Tensor>>, options?: RunOptions): Promise<Outputs> => {
     const results = await run(await toHost(inputs), options);
@@ -80,7 +91,27 @@ export async function compileWith<Outputs extends tf.TensorContainer>(
   });
 }
 
+/** The program that is on disk under a key, or else made and put there. */
+async function kept(connection: Connection, key: string, make: () => Promise<Traced>): Promise<Traced> {
+  const found = await connection.request("recall", () => ({ key }));
+  if (found !== undefined) return found as Traced;
+  const value = await make();
+  await connection.request("keep", () => ({ key, value }));
+  return value;
+}
+
+/** Arrays without the rest of their buffers, which would be sent along. */
+function alone(inputs: HostTensors): HostTensors {
+  const entries = Object.entries(inputs).map(([name, { data, shape }]): [string, HostTensor] => {
+    return [name, { data: data.byteLength < data.buffer.byteLength ? data.slice() : data, shape }];
+  });
+  return Object.fromEntries(entries);
+}
+
 async function toHost(inputs: Readonly<Record<string, tf.Tensor>>): Promise<HostTensors> {
+  if (inputs instanceof tf.Tensor) {
+    throw new ClaraError("shape", "compiled function: inputs are a record of tensors by name, got one tensor");
+  }
   const entries = Object.entries(inputs).map(async ([name, tensor]): Promise<[string, HostTensor]> => {
     if (!(tensor instanceof tf.Tensor)) {
       throw new ClaraError("shape", `compiled function: the input ${name} must be a tensor; for arrays use run()`);

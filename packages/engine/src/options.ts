@@ -18,4 +18,6 @@ export interface EngineSettings {
   readonly cacheFolder?: string;
   /** Path of the add-on that `engine install` has built; for `tfjs-node` and `tfjs-node-gpu`. */
   readonly addon?: string;
+  /** Folder of the npm package whose JavaScript goes with the add-on. @default what `engine install` noted, else what Node.js finds */
+  readonly packageFolder?: string;
 }

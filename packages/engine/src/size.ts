@@ -69,6 +69,16 @@ export function evaluate(size: Size, sizes: Sizes): number {
   );
 }
 
+/** A size for people: `2·B·T - 1`. */
+export function text(size: Size): string {
+  if (typeof size === "number") return String(size);
+  const terms = size.terms.map(({ times, powers }) => {
+    const factors = Object.entries(powers).map(([name, power]) => (power === 1 ? name : `${name}^${power}`));
+    return [...(times === 1 && factors.length > 0 ? [] : [times]), ...factors].join("·");
+  });
+  return terms.join(" + ").replaceAll("+ -", "- ");
+}
+
 export function isExpression(value: unknown): value is Expression {
   return typeof value === "object" && value !== null && "terms" in value;
 }

@@ -1,32 +1,34 @@
 import { ClaraError } from "@clara/core";
 import { tf } from "@clara/tensor";
 import type { Connection, RunOptions } from "./engine.ts";
-import { adamW } from "./optimizer/adam-w.ts";
+import { checkRates, type StepOptions } from "./optimizer/step-options.ts";
 import { joinParams, type Params } from "./params.ts";
-import type { HostTensors, OptimizerState, StepRates } from "./protocol.ts";
+import type { Groups, HostTensors, OptimizerState } from "./protocol.ts";
 import type { Sizes } from "./size.ts";
 import { bindSizes, type Specs } from "./specs.ts";
 import { programOf } from "./trace/program-of.ts";
 
 /** A loss: one number, or a record with `loss` and whatever else is to be seen of each batch. */
-export type LossFunction = (
-  inputs: Record<string, tf.Tensor>,
+export type LossFunction<Inputs = Record<string, tf.Tensor>> = (
+  inputs: Inputs,
   params: Record<string, tf.Tensor>,
 ) => tf.Tensor | (Record<string, tf.Tensor> & { loss: tf.Tensor });
 
 export interface TrainerOptions {
   /** Those that are trainable are trained. */
   readonly params: Params | readonly Params[];
-  /** A parameter's share of the learning rate; 0 freezes it. @default 1 for all */
+  /**
+   * A parameter's share of the learning rate. 0 freezes it: it gets no gradient, no part in the norm, no decay and no
+   * place in the state. Asked once, when the trainer is made.
+   * @default 1 for all
+   */
   readonly rate?: (name: string, shape: readonly number[]) => number;
   /** A parameter's share of the weight decay. @default 1 for matrices, 0 for vectors (biases, norms) */
   readonly decay?: (name: string, shape: readonly number[]) => number;
+  /** As for `compile`: copies frozen parameters into the order that is read fastest. @default true, false when a file is mapped */
+  readonly prepack?: boolean;
+  /** Least size of a name, where the loss cannot be traced with a few (`topk` needs at least k). */
   readonly leastSizes?: Sizes;
-}
-
-export interface StepOptions extends Partial<Omit<StepRates, "learningRate">> {
-  /** This step's rate, of whatever schedule. */
-  readonly learningRate: number;
 }
 
 /** A loss with its gradient and the optimizer's state, in an engine's worker. */
@@ -34,7 +36,11 @@ export interface Trainer {
   /**
    * Computes the loss of a batch and adds its gradients to those since the last step.
    *
+   * When it fails or is aborted, all gradients since the last step are forgotten.
+   *
    * @returns the loss, and the other outputs of the loss function.
+   * @throws ClaraError "shape" when inputs are not as specified, "aborted" as soon as the signal fires, "engine" when the
+   *   run fails or the worker has ended.
    */
   accumulate(
     inputs: HostTensors,
@@ -43,14 +49,25 @@ export interface Trainer {
   /**
    * One step of AdamW with the gradients so far, then forgets them.
    *
-   * @returns the gradient's global norm before clipping, and the number of the step, from 1.
-   * @throws ClaraError "engine" when there are no gradients or their norm is not finite: then nothing has changed.
+   * @returns the gradient's norm after the division and before clipping, and the number of the step, from 1.
+   * @throws ClaraError "option" for impossible rates, "engine" when there are no gradients or their norm is not finite:
+   *   parameters, moments and the number of steps are then as before, and the gradients forgotten.
    * @see Loshchilov and Hutter 2019, "Decoupled Weight Decay Regularization". https://arxiv.org/abs/1711.05101
    */
   step(options: StepOptions): Promise<{ readonly norm: number; readonly step: number }>;
-  /** The optimizer's memory. With the parameters' numbers it is all that is needed to go on, bit for bit. */
+  /**
+   * The optimizer's memory: two moments for each trained parameter and the number of steps. With the parameters' numbers
+   * it is all that is needed to go on, bit for bit. Gradients since the last step are not in it.
+   */
   state(): Promise<OptimizerState>;
+  /**
+   * Goes on from a state, without any gradients.
+   *
+   * @throws ClaraError "shape" or "option" when it is not that of these parameters, "weights" for numbers that no step
+   *   can have left; then nothing has changed.
+   */
   restore(state: OptimizerState): Promise<void>;
+  /** Frees gradients, moments and graphs; the parameters stay. */
   dispose(): Promise<void>;
 }
 
@@ -58,45 +75,58 @@ export async function createTrainer(
   connection: Connection,
   loss: LossFunction,
   specs: Specs,
-  { params, rate = () => 1, decay = (_, shape) => (shape.length > 1 ? 1 : 0), leastSizes }: TrainerOptions,
+  { params, rate = () => 1, decay = (_, shape) => (shape.length > 1 ? 1 : 0), prepack, leastSizes }: TrainerOptions,
 ): Promise<Trainer> {
   const stores = [params].flat() as Params[];
   const weights = joinParams("engine.trainer", stores);
-  const trained = stores.flatMap(({ trainable, shapes }) =>
-    trainable ? Object.keys(shapes).filter((name) => rate(name, shapes[name]!.shape) !== 0) : [],
+  const groups: Groups = Object.fromEntries(
+    stores
+      .flatMap(({ trainable, shapes }) => (trainable ? Object.entries(shapes) : []))
+      .map(
+        ([name, { shape }]) =>
+          [name, { rate: share("rate", name, rate, shape), decay: share("decay", name, decay, shape) }] as const,
+      )
+      .filter(([, group]) => group.rate > 0),
   );
-  if (trained.length === 0) throw new ClaraError("option", "engine.trainer: no parameter is trainable");
-  const kernelSet = connection.engine === "compiled" ? "fused" : "composed";
-  const { program } = await programOf(withGradients(loss, trained), specs, { weights, kernelSet, leastSizes });
-  const { program: update } = await programOf(adamW.fn, adamW.specs, { weights: {}, kernelSet });
+  const trained = Object.keys(groups);
+  if (trained.length === 0) {
+    throw new ClaraError("option", "engine.trainer: no parameter is trainable with a rate above 0");
+  }
+  const { program } = await programOf(withGradients(loss, trained), specs, {
+    weights,
+    kernelSet: connection.engine === "compiled" ? "training" : "composed",
+    leastSizes,
+  });
   const reached = new Set(program.outputs.map(({ name }) => name));
-  const idle = trained.find((name) => !reached.has(`gradient.${name}`));
-  if (idle !== undefined) {
+  const idle = trained.filter((name) => !reached.has(`gradient.${name}`));
+  if (idle.length > 0) {
     throw new ClaraError(
       "option",
-      `engine.trainer: the loss does not depend on ${idle}; leave it out of the trainable parameters, or give it rate 0`,
+      `engine.trainer: the loss does not depend on ${idle.join(", ")}; leave it out of the trainable parameters, or give it rate 0`,
     );
   }
-  const groups = Object.fromEntries(
-    Object.entries(weights).map(([name, { shape }]) => [name, { rate: rate(name, shape), decay: decay(name, shape) }]),
-  );
   const id = connection.nextId();
   await connection.request("trainer", () => ({
     id,
     program,
-    update,
     groups,
     params: stores.map((store) => store.id),
-    options: { prepack: true },
+    options: { prepack: prepack ?? !stores.some(({ mapped }) => mapped) },
   }));
   return {
     async accumulate(inputs, { signal } = {}) {
       const sizes = bindSizes("trainer.accumulate", specs, inputs);
-      const { loss, ...outputs } = await connection.request("accumulate", () => ({ id, inputs, sizes }), { signal });
-      return { loss: loss!.data[0]!, outputs };
+      try {
+        const { loss, ...outputs } = await connection.request("accumulate", () => ({ id, inputs, sizes }), { signal });
+        return { loss: loss!.data[0]!, outputs };
+      } catch (error) {
+        // The worker may be at it: what it has added by then is to be forgotten too.
+        if (error instanceof ClaraError && error.code === "aborted") void forget();
+        throw error;
+      }
     },
-    step({ learningRate, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = 0.01, clipNorm = Infinity, divisor = 1 }) {
-      const rates = { learningRate, beta1, beta2, epsilon, weightDecay, clipNorm, divisor };
+    async step(options) {
+      const rates = checkRates(options);
       return connection.request("step", () => ({ id, rates }));
     },
     state: () => connection.request("state", () => ({ id })),
@@ -107,34 +137,57 @@ export async function createTrainer(
       await connection.request("release", () => ({ id }));
     },
   };
+
+  function forget(): Promise<unknown> {
+    // A worker that has ended has nothing to forget.
+    return connection.request("forget", () => ({ id })).catch(() => {});
+  }
+}
+
+function share(
+  kind: "rate" | "decay",
+  name: string,
+  of: (name: string, shape: readonly number[]) => number,
+  shape: readonly number[],
+): number {
+  const value = of(name, shape);
+  if (value >= 0 && value < Infinity) return value;
+  throw new ClaraError("option", `engine.trainer: ${kind} of ${name} must be a number of at least 0, got ${value}`);
 }
 
 /** The loss as a function that also returns `gradient.<name>` for each parameter that it depends on. */
 function withGradients(loss: LossFunction, trained: readonly string[]) {
   return (inputs: Record<string, tf.Tensor>, params: Record<string, tf.Tensor>): Record<string, tf.Tensor> => {
-    let outputs: Record<string, tf.Tensor> = {};
-    const variables = trained.map((name) => params[name]!);
+    let seen: [string, tf.Tensor][] = [];
     const { value, grads } = tf.engine().gradients(
       () => {
         const result = loss(inputs, params);
         const { loss: value, ...others } = result instanceof tf.Tensor ? { loss: result } : result;
-        // What is returned beside the loss would be freed with the forward pass.
-        outputs = Object.fromEntries(Object.entries(others).map(([name, tensor]) => [name, tf.keep(tensor)]));
-        if (value.size !== 1) {
-          throw new ClaraError("shape", `engine.trainer: the loss must be one number, got [${value.shape}]`);
+        if (!(value instanceof tf.Tensor) || value.size !== 1) {
+          const got = value instanceof tf.Tensor ? `[${value.shape}]` : typeof value;
+          throw new ClaraError("shape", `engine.trainer: the loss must be one number, got ${got}`);
         }
+        // What is returned beside the loss would be freed with the forward pass.
+        seen = Object.entries(others).map(([name, tensor]) => [name, tf.keep(tf.clone(tensor))]);
         return tf.reshape(value, []);
       },
-      variables,
+      trained.map((name) => params[name]!),
       undefined,
       true,
     );
-    const gradients = trained.flatMap((name, i) => (grads[i] ? [[`gradient.${name}`, grads[i]]] : []));
-    const seen = Object.entries(outputs).map(([name, kept]) => {
+    const foreign = seen.find(([name]) => name.startsWith("gradient."))?.[0];
+    if (foreign !== undefined) {
+      throw new ClaraError(
+        "option",
+        `engine.trainer: an output cannot be named ${foreign}; gradient.… are the trainer's own`,
+      );
+    }
+    const outputs = seen.map(([name, kept]) => {
       const copy = tf.clone(kept);
       kept.dispose();
-      return [name, copy];
+      return [name, copy] as const;
     });
-    return { loss: value, ...Object.fromEntries(seen), ...Object.fromEntries(gradients) };
+    const gradients = trained.flatMap((name, i) => (grads[i] ? [[`gradient.${name}`, grads[i]] as const] : []));
+    return { loss: value, ...Object.fromEntries([...outputs, ...gradients]) };
   };
 }

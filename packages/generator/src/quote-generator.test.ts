@@ -1,5 +1,5 @@
 import { ClaraError, type Evidence, type Memory } from "@clara/core";
-import type { Encoder } from "@clara/engine";
+import type { Encoder } from "@clara/model";
 import { describe, expect, it } from "vitest";
 import { letters } from "./letters.testing.ts";
 import { quoteGenerator } from "./quote-generator.ts";

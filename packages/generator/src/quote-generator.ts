@@ -7,8 +7,7 @@ import {
   type Query,
   throwIfAborted,
 } from "@clara/core";
-import type { Encoder } from "@clara/engine";
-import type { Tokenizer } from "@clara/model";
+import type { Encoder, Tokenizer } from "@clara/model";
 import { type ConfidenceFit, confidenceOf, logit } from "./confidence.ts";
 import { readSpans, type Span, type SpanHead } from "./reader.ts";
 import { type Fragment, layOut, type Sequence } from "./sequences.ts";

@@ -1,6 +1,5 @@
 import { ClaraError, type Weights } from "@clara/core";
-import type { Encoder } from "@clara/engine";
-import type { Tokenizer } from "@clara/model";
+import type { Encoder, Tokenizer } from "@clara/model";
 import type { Sequence } from "./sequences.ts";
 
 /** The best answer inside one clause of one sequence. */

@@ -1,5 +1,6 @@
-import { ClaraError, type Weights } from "@clara/core";
+import type { Weights } from "@clara/core";
 import { tf } from "@clara/tensor";
+import { bertEmbeddingArrays, bertLayerArrays } from "./bert-arrays.ts";
 
 // Letters: V vocabulary, P positions, D width, F feed-forward width.
 
@@ -47,77 +48,30 @@ export function bertParams(
   weights: Weights,
   { layers, prefix = "encoder", embeddings: shared }: BertParamsOptions,
 ): BertParams {
-  // The tidy frees what was made when a later tensor is missing.
+  const tables = shared ? {} : bertEmbeddingArrays(weights, "bertParams");
+  const width = shared?.words.shape[1] ?? tables["embeddings.words"]!.shape[1]!;
+  const arrays = { ...tables, ...bertLayerArrays(weights, { layers, prefix, width }, "bertParams") };
   return tf.tidy(() => {
-    const embeddings = shared ?? readEmbeddings(weights);
-    const D = embeddings.words.shape[1];
-    return {
-      embeddings,
-      layers: Array.from({ length: layers }, (_, i) => readLayer(weights, `${prefix}.layer.${i}`, D)),
-    };
+    const tensors = Object.entries(arrays).map(([path, { shape, data }]) => [path, tf.tensor(data, [...shape])]);
+    const params = nestBert(Object.fromEntries(tensors));
+    return shared ? { ...params, embeddings: shared } : params;
   });
 }
 
-function readEmbeddings(weights: Weights): BertEmbeddings {
-  const words = readTable(weights, "embeddings.word_embeddings.weight");
-  const D = words.shape[1];
-  return {
-    words,
-    positions: readTable(weights, "embeddings.position_embeddings.weight", D),
-    types: readTable(weights, "embeddings.token_type_embeddings.weight", D),
-    norm: readNorm(weights, "embeddings.LayerNorm", D),
-  };
-}
-
-function readLayer(weights: Weights, name: string, D: number): BertLayer {
-  const up = `${name}.intermediate.dense`;
-  const F = find(weights, `${up}.weight`, [undefined, D]).shape[0]!;
-  return {
-    attention: {
-      query: readLinear(weights, `${name}.attention.self.query`, D, D),
-      key: readLinear(weights, `${name}.attention.self.key`, D, D),
-      value: readLinear(weights, `${name}.attention.self.value`, D, D),
-      output: readLinear(weights, `${name}.attention.output.dense`, D, D),
-      norm: readNorm(weights, `${name}.attention.output.LayerNorm`, D),
-    },
-    feedForward: {
-      in: readLinear(weights, up, D, F),
-      out: readLinear(weights, `${name}.output.dense`, F, D),
-      norm: readNorm(weights, `${name}.output.LayerNorm`, D),
-    },
-  };
-}
-
-function readTable(weights: Weights, name: string, D?: number): tf.Tensor2D {
-  const { shape, data } = find(weights, name, [undefined, D]);
-  return tf.tensor2d(data, shape as [number, number]);
-}
-
-function readNorm(weights: Weights, name: string, D: number): Norm {
-  const gamma = tf.tensor1d(find(weights, `${name}.weight`, [D]).data);
-  return { gamma, beta: tf.tensor1d(find(weights, `${name}.bias`, [D]).data) };
-}
-
-function readLinear(weights: Weights, name: string, I: number, O: number): Linear {
-  const { data } = find(weights, `${name}.weight`, [O, I]);
-  const turned = new Float32Array(data.length);
-  for (let o = 0; o < O; o++) for (let i = 0; i < I; i++) turned[i * O + o] = data[o * I + i]!;
-  return {
-    weight: tf.tensor2d(turned, [I, O]),
-    bias: tf.tensor1d(find(weights, `${name}.bias`, [O]).data),
-  };
-}
-
-/** The tensor of that name; a size that is undefined may be any. */
-function find(weights: Weights, name: string, sizes: readonly (number | undefined)[]): Weights[string] {
-  const found = Object.hasOwn(weights, name) ? weights[name] : undefined;
-  if (!found) {
-    throw new ClaraError("weights", `bertParams: the checkpoint has no tensor "${name}"; check prefix and layers`);
+/** Parameters by path (`layers.0.attention.query.weight`) as the nested object that `encodeBert` takes. */
+export function nestBert(tensors: Readonly<Record<string, tf.Tensor>>): BertParams {
+  type Tree = { [key: string]: Tree | tf.Tensor };
+  const root = { layers: [] as unknown as Tree } as Tree;
+  for (const [path, tensor] of Object.entries(tensors)) {
+    const keys = path.split(".");
+    const last = keys.pop()!;
+    let at = root;
+    // "layers" is there already, as a list: its keys are numbers.
+    for (const key of keys) {
+      at[key] ??= {};
+      at = at[key] as Tree;
+    }
+    at[last] = tensor;
   }
-  const { shape } = found;
-  if (shape.length !== sizes.length || sizes.some((size, i) => size !== undefined && size !== shape[i])) {
-    const needed = sizes.map((size) => size ?? "any").join(", ");
-    throw new ClaraError("weights", `bertParams: "${name}" must be [${needed}], got [${shape.join(", ")}]`);
-  }
-  return found;
+  return root as unknown as BertParams;
 }

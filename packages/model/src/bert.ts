@@ -1,5 +1,5 @@
 import { ClaraError } from "@clara/core";
-import { attention, dims, gelu, type Lora, layerNorm, linear, tf } from "@clara/tensor";
+import { attention, composedKernels, dims, gelu, type Lora, layerNorm, linear, tf } from "@clara/tensor";
 import type { BertEmbeddings, BertLayer, BertParams, Linear } from "./bert-params.ts";
 
 /** Token sequences of one length; shorter ones are padded and masked. All int32 [B, T]. */
@@ -81,6 +81,20 @@ function encodeLayer(
   const outer = apply(inner, feedForward.out, "feedForward.out"); // [B, T, D]
   return layerNorm(tf.add(y, outer) as tf.Tensor3D, feedForward.norm.gamma, feedForward.norm.beta, layerNormEps);
 }
+
+/**
+ * What `encodeBert` is made of, in its own words: whoever keeps what was compiled from it must see when a part changes.
+ */
+export const encodeBertSource: string = [
+  encodeBert,
+  embed,
+  encodeLayer,
+  attention,
+  gelu,
+  layerNorm,
+  linear,
+  ...Object.values(composedKernels),
+].join("\n");
 
 /** A misspelt path would train nothing, silently. */
 function checkPaths(lora: Readonly<Record<string, Lora>>, layers: readonly BertLayer[]): void {

@@ -57,6 +57,14 @@ describe("readWeights", () => {
     expect([...weights.x!.data]).toEqual([1, -2, 12, 254]);
   });
 
+  it("leaves out what is not asked for, whatever it is", () => {
+    const counts: SafeTensor = { dtype: "I64", shape: [1], bytes: new Uint8Array(8) };
+    const bytes = writeSafetensors({ "a.x": matrix, "a.x.scale": scale, "b.x": scale, counts });
+    expect(Object.keys(readWeights(bytes, { only: ["a."] }))).toEqual(["a.x"]);
+    expect(Object.keys(readWeights(bytes, { only: ["b.", "a."] })).sort()).toEqual(["a.x", "b.x"]);
+    expect(() => readWeights(bytes)).toThrow('tensor "counts"');
+  });
+
   it("names the matrix whose scale is missing or of the wrong size", () => {
     expect(() => readWeights(writeSafetensors({ x: matrix }))).toThrow('tensor "x"');
     const short = { ...scale, shape: [1], bytes: scale.bytes.subarray(0, 4) };

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import {
   attention,
+  cachedAttention,
   composedKernels,
   dropout,
   gelu,
@@ -62,6 +63,15 @@ describe("composedKernels", () => {
       "ClaraAttention(q float32[1,3,4], k float32[1,3,2], v float32[1,3,2], mask float32[1,3]) " +
         '{"heads":2,"keyHeads":1} -> [1,3,4]',
       'ClaraAttention(q float32[1,3,4], k float32[1,3,4], v float32[1,3,4]) {"heads":2,"keyHeads":2} -> [1,3,4]',
+    ]);
+  });
+
+  it("are called by cached attention with the lengths as int32, and 0 for no window", () => {
+    const [row, cache] = [tf.ones<tf.Rank.R3>([1, 1, 4]), tf.ones<tf.Rank.R4>([1, 2, 5, 2])];
+    cachedAttention(row, row, row, { keys: cache, values: cache }, { heads: 2, lengths: tf.tensor1d([3]) });
+    expect(calls).toEqual([
+      "ClaraCachedAttention(q float32[1,1,4], k float32[1,1,4], v float32[1,1,4], keys float32[1,2,5,2], " +
+        'values float32[1,2,5,2], lengths int32[1]) {"heads":2,"keyHeads":2,"window":0} -> [1,1,4]',
     ]);
   });
 

@@ -1,4 +1,5 @@
 import { composedAttention } from "./attention-kernel.ts";
+import { composedCachedAttention } from "./cached-attention.ts";
 import { composedDropoutMask } from "./dropout.ts";
 import { composedGelu, composedGeluGrad } from "./gelu.ts";
 import { composedLayerNorm } from "./layer-norm.ts";
@@ -16,6 +17,7 @@ export type ComposedKernel = (inputs: tf.NamedTensorMap, attrs: tf.NamedAttrMap)
  */
 export const composedKernels: Readonly<Record<string, ComposedKernel>> = {
   ClaraAttention: composedAttention,
+  ClaraCachedAttention: composedCachedAttention,
   ClaraDequantizeNBits: composedDequantizeNBits,
   ClaraDropoutMask: composedDropoutMask,
   ClaraGelu: composedGelu,

@@ -1,4 +1,5 @@
 export { type AttentionOptions, attention } from "./attention.ts";
+export { type AttentionCache, type CachedAttentionOptions, cachedAttention } from "./cached-attention.ts";
 export { type ComposedKernel, composedKernels } from "./composed-kernels.ts";
 export { type CrossEntropyOptions, crossEntropy } from "./cross-entropy.ts";
 export { dims, type Sizes } from "./dims.ts";

@@ -2,8 +2,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Command } from "commander";
 import { type Answer, answer, checkQuestion } from "../answer.ts";
-import { loadModel } from "../model.ts";
-import { type CommandContext, contextOf, settingsOf } from "./context.ts";
+import { type CommandContext, contextOf, openModel, settingsOf } from "./context.ts";
 import { answerJson, showAnswer } from "./show.ts";
 import { openSource } from "./source.ts";
 
@@ -35,7 +34,7 @@ export function addAsk(program: Command, context: CommandContext): void {
       checkQuestion(question);
       const { config } = await settingsOf(flags.config);
       const kind = contextOf(flags.context, config);
-      const model = await loadModel(config);
+      const model = await openModel(config, context);
       try {
         const { corpus, directory } = await openSource(flags, model, config.compression.rate, context);
         const given = await answer(question, corpus, model, config, {

@@ -179,6 +179,106 @@ describe("evaluate-retrieval", () => {
   });
 });
 
+describe("bench", () => {
+  it("prints one JSON value with the figures of this machine", async () => {
+    const figures = jsonOf(await here("bench", join(cwd, "docs"), "--threads", "1", "--json"));
+    const spread = { p50: "", p95: "" };
+    expect(shapeOf(figures)).toEqual({
+      version: "",
+      date: "",
+      machine: { cores: "", cpu: "", memoryGiB: "", system: "", node: "" },
+      engine: { name: "", details: "" },
+      documents: { files: "", passages: "", tokens: "" },
+      startMs: "",
+      compress: { passagesPerSecond: "", tokensPerSecond: "" },
+      queryMs: spread,
+      firstAnswerMs: "",
+      firstTokenMs: spread,
+      peakMemoryMB: "",
+    });
+    expect(figures).toMatchObject({
+      engine: { name: "compiled", details: expect.stringMatching(/1 thread/) },
+      documents: { files: 2, passages: 2 },
+    });
+    const numbers = [figures.startMs, figures.firstAnswerMs, figures.peakMemoryMB, ...Object.values(figures.compress!)];
+    for (const number of numbers) expect(number).toBeGreaterThan(0);
+  });
+
+  it("prints a table for people", async () => {
+    const { code, stdout } = await here("bench", join(cwd, "docs"), "--threads", "1");
+    expect(code).toBe(0);
+    expect(stdout).toMatch(
+      /^engine +compiled, ONNX Runtime.*\ndocuments +2 files, 2 passages.*\nstart .*\ncompress +[\d.]+ passages\/s, [\d,.]+ tokens\/s\n/,
+    );
+  });
+
+  it("says that there is nothing to compress", async () => {
+    mkdirSync(join(cwd, "none"), { recursive: true });
+    const { code, stderr } = await here("bench", join(cwd, "none"));
+    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining("there is no text to compress") });
+  });
+});
+
+describe("doctor", () => {
+  it("prints one JSON value: what was found, and the engine that was asked about, measured", async () => {
+    const found = jsonOf(await here("doctor", "--engine", "compiled", "--json"));
+    expect(shapeOf(found)).toEqual({
+      version: "",
+      findings: [{ part: "", ok: "", found: "", advice: "" }],
+      engines: [{ engine: "", works: "", details: "", passageMs: "", estimated: "", reason: "", advice: [] }],
+    });
+    expect(found.engines).toEqual([
+      expect.objectContaining({ engine: "compiled", works: true, passageMs: expect.any(Number), estimated: false }),
+    ]);
+  });
+});
+
+describe("--engine", () => {
+  it("has exit code 2 and names the choices for one that does not exist", async () => {
+    const { code, stderr } = await here("search", "x", "--engine", "onnx");
+    expect({ code, stderr }).toEqual({
+      code: 2,
+      stderr: expect.stringContaining("Allowed choices are auto, compiled,"),
+    });
+    const threads = await here("search", "x", "--pack", join(cwd, "pack"), "--threads", "0");
+    expect(threads).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("--threads: needs a whole number from 1"),
+    });
+  });
+
+  /** ONNX Runtime cannot be loaded by this process and its threads. */
+  const hook = `import { registerHooks } from "node:module";
+    registerHooks({ resolve(name, context, next) {
+      if (name === "onnxruntime-node") throw new Error("no library for this machine");
+      return next(name, context);
+    } });`;
+  const before = `export NODE_OPTIONS="$NODE_OPTIONS --import=data:text/javascript,${encodeURIComponent(hook)}"`;
+
+  it("auto says which engine was taken when a better one does not start", async () => {
+    const { code, stdout, stderr } = await runCommand(["search", "tent weight", "--pack", "pack", "--k", "1"], {
+      cwd,
+      before,
+    });
+    expect(code, stderr).toBe(0);
+    expect(stdout).toContain("tent.md");
+    expect(stderr).toMatch(
+      /^warning: models run on the engine (tfjs-node|wasm|cpu), .* compiled: .*onnxruntime-node cannot load .*no library for this machine/m,
+    );
+  });
+
+  it("a name never means another engine", async () => {
+    const { code, stdout, stderr } = await runCommand(["search", "x", "--pack", "pack", "--engine", "compiled"], {
+      cwd,
+      before,
+    });
+    expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+    expect(stderr).toMatch(
+      /^error: engine compiled: onnxruntime-node cannot load on .*no library for this machine.*install/,
+    );
+  });
+});
+
 describe("config check", () => {
   it("prints the effective configuration and where each value came from", async () => {
     writeFileSync(join(cwd, "good.yaml"), "rag_master:\n  reranking:\n    top_k: 3\n");
@@ -253,7 +353,8 @@ describe("--help", () => {
     expect((await here()).stdout).toBe(stdout);
     const list = stdout.slice(stdout.indexOf("Commands:"));
     const names = [...list.matchAll(/^ {2}([a-z-]+)/gm)].map(([, name]) => name!).filter((name) => name !== "help");
-    expect(names).toEqual(expect.arrayContaining(["index", "ask", "search", "evaluate", "evaluate-retrieval"]));
+    const all = ["index", "ask", "search", "evaluate", "evaluate-retrieval", "doctor", "bench", "engine"];
+    expect(names).toEqual(expect.arrayContaining(all));
     for (const name of [...names, "config check"]) {
       const page = await here(...name.split(" "), "--help");
       expect(page).toMatchObject({ code: 0, stderr: "" });

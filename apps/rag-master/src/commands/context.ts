@@ -2,6 +2,8 @@ import { existsSync } from "node:fs";
 import { type Context as AnswerContext, ClaraError } from "@clara/core";
 import { usualContext } from "../answer.ts";
 import { loadConfig, type ParsedConfig, parseConfig, type RagConfig } from "../config/index.ts";
+import type { OpenEngineOptions } from "../engine.ts";
+import { loadModel, type Model } from "../model.ts";
 import type { Terminal } from "../terminal/index.ts";
 
 /** What every command works with: made once; main.ts alone reads the environment. */
@@ -11,6 +13,13 @@ export interface CommandContext {
   /** Where packs of `--docs` are kept between questions. */
   readonly cache: string;
   readonly version: string;
+  /** What `--engine` and `--threads` say. */
+  runtime(): Pick<OpenEngineOptions, "engine" | "threads">;
+}
+
+/** The model that the configuration names, on the engine that the command line names. */
+export function openModel(config: RagConfig, { runtime, cache, terminal }: CommandContext): Promise<Model> {
+  return loadModel(config, { ...runtime(), cache, onPassedOver: terminal.warn });
 }
 
 /** The file that is read when `--config` is not given, if it is there. */

@@ -19,7 +19,13 @@ async function refused(...args: string[]): Promise<{ code: string; message: stri
   const stream = { write: () => true };
   const terminal = createTerminal({ stdout: stream, stderr: stream });
   const program = new Command().exitOverride().configureOutput({ writeErr: () => {}, writeOut: () => {} });
-  addEngine(program, { terminal, signal: new AbortController().signal, cache: join(cwd, "cache"), version: "0" });
+  addEngine(program, {
+    terminal,
+    signal: new AbortController().signal,
+    cache: join(cwd, "cache"),
+    version: "0",
+    runtime: () => ({}),
+  });
   for (const command of program.commands[0]!.commands) command.exitOverride().configureOutput({ writeErr: () => {} });
   return program.parseAsync(["engine", "install", ...args], { from: "user" }).then(
     () => expect.fail("it was done"),

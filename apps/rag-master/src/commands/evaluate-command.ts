@@ -3,8 +3,7 @@ import { ClaraError } from "@clara/core";
 import { type EvaluationRecord, readRecords } from "@clara/evaluation";
 import type { Command } from "commander";
 import { evaluate, type Outcome, summarize } from "../evaluate.ts";
-import { loadModel } from "../model.ts";
-import { type CommandContext, contextOf, integer, settingsOf, withRate } from "./context.ts";
+import { type CommandContext, contextOf, integer, openModel, settingsOf, withRate } from "./context.ts";
 import { linesOf } from "./lines.ts";
 import { openSource, stages } from "./source.ts";
 
@@ -51,7 +50,7 @@ export function addEvaluate(program: Command, context: CommandContext): void {
       const kind = contextOf(flags.context, config);
       const records = await take(readRecords(linesOf(file), file), limit);
       if (records.length === 0) throw new ClaraError("input", `${file}: holds no records`);
-      const model = await loadModel(config);
+      const model = await openModel(config, context);
       const show = stages(terminal);
       let predictions: FileHandle | undefined;
       try {

@@ -1,9 +1,8 @@
 import { readBeir } from "@clara/evaluation";
 import type { Command } from "commander";
 import { corpusOfBeir, evaluateRetrieval } from "../evaluate-retrieval.ts";
-import { loadModel } from "../model.ts";
 import { searchName } from "../search-corpus.ts";
-import { type CommandContext, integer, settingsOf } from "./context.ts";
+import { type CommandContext, integer, openModel, settingsOf } from "./context.ts";
 import { linesOf, plainOrGzipped } from "./lines.ts";
 import { stages } from "./source.ts";
 
@@ -48,7 +47,7 @@ export function addEvaluateRetrieval(program: Command, context: CommandContext):
         names: { corpus: corpusFile, queries: queriesFile, qrels: qrelsFile },
       });
       const set = limit === undefined ? whole : { ...whole, queries: whole.queries.slice(0, limit) };
-      const model = await loadModel(config);
+      const model = await openModel(config, context);
       const show = stages(terminal);
       try {
         const corpus = await corpusOfBeir(set, model, config.compression.rate, {

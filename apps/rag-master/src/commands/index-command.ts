@@ -1,8 +1,7 @@
 import { watch } from "node:fs/promises";
 import type { Command } from "commander";
 import { recompress } from "../index-folder.ts";
-import { loadModel } from "../model.ts";
-import { type CommandContext, integer, settingsOf, withRate } from "./context.ts";
+import { type CommandContext, integer, openModel, settingsOf, withRate } from "./context.ts";
 import { indexWithProgress, stages, summaryOf } from "./source.ts";
 
 interface Flags {
@@ -40,7 +39,7 @@ export function addIndex(program: Command, context: CommandContext): void {
       if (flags.watch && flags.json)
         command.error("error: --watch and --json: a command prints one JSON value; give one of them");
       const config = withRate((await settingsOf(flags.config)).config, rate);
-      const model = await loadModel(config);
+      const model = await openModel(config, context);
       try {
         const options = { pack: flags.pack, model, rate: config.compression.rate };
         if (flags.recompress) {

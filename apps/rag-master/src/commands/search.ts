@@ -1,10 +1,9 @@
 import { ClaraError } from "@clara/core";
 import type { Command } from "commander";
 import { lineOf } from "../loaders/index.ts";
-import { loadModel } from "../model.ts";
 import { searchCorpus, searchName } from "../search-corpus.ts";
 import { cutMiddle, oneLine } from "../terminal/index.ts";
-import { type CommandContext, integer, settingsOf } from "./context.ts";
+import { type CommandContext, integer, openModel, settingsOf } from "./context.ts";
 import { digits } from "./show.ts";
 import { openSource } from "./source.ts";
 
@@ -40,7 +39,7 @@ export function addSearch(program: Command, context: CommandContext): void {
       const k = integer("--k", flags.k, { min: 1, max: 1000 })!;
       const name = searchName(flags.retriever);
       const { config } = await settingsOf(flags.config);
-      const model = await loadModel(config);
+      const model = await openModel(config, context);
       try {
         const { corpus } = await openSource(flags, model, config.compression.rate, context);
         const ranked = await searchCorpus(name, query, corpus, model, config, k);

@@ -70,7 +70,11 @@ export async function indexWithProgress(
 
 /** One bar per stage: reading files, then compressing passages. */
 export function stages(terminal: Terminal): { update(stage: string, done: number, total: number): void; stop(): void } {
-  const titles: Record<string, string> = { read: "reading files", compress: "compressing passages" };
+  const titles: Record<string, string> = {
+    read: "reading files",
+    compress: "compressing passages",
+    ask: "asking questions",
+  };
   let current: { stage: string; bar: ReturnType<Terminal["progress"]> } | undefined;
   return {
     update(stage, done, total) {

@@ -1,8 +1,7 @@
 import { relative } from "node:path";
 import type { Command } from "commander";
 import { answer } from "../answer.ts";
-import { loadModel } from "../model.ts";
-import { type CommandContext, contextOf, settingsOf } from "./context.ts";
+import { type CommandContext, contextOf, openModel, settingsOf } from "./context.ts";
 import { showAnswer } from "./show.ts";
 import { openSource } from "./source.ts";
 
@@ -28,7 +27,7 @@ export function addTour(program: Command, context: CommandContext): void {
     .action(async (folder: string, flags: { config?: string }) => {
       const { terminal, signal } = context;
       const { config } = await settingsOf(flags.config);
-      const model = await loadModel(config);
+      const model = await openModel(config, context);
       try {
         terminal.print(
           `${terminal.colors.bold("Clara")} answers from documents, by quoting them. Here: ${relative(process.cwd(), folder) || "."}, an invented shop.\n`,

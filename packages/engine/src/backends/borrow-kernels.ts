@@ -1,6 +1,7 @@
 import type { Tf } from "./types.ts";
 
 type TensorInfo = { dataId: object; shape: number[]; dtype: "float32" | "int32" | "bool" | "string" | "complex64" };
+type KernelFunc = NonNullable<ReturnType<Tf["getKernel"]>>["kernelFunc"];
 /** By name; some kernels are given a list. */
 type Inputs = Record<string, TensorInfo | undefined> | (TensorInfo | undefined)[];
 /** The part of a back end that every one has. */
@@ -28,29 +29,32 @@ export function borrowKernels(tf: Tf, backend: string): string[] {
   const own = new Set(tf.getKernelsForBackend(backend).map(({ kernelName }) => kernelName));
   const lacking = tf.getKernelsForBackend("cpu").filter(({ kernelName: k }) => !own.has(k) && !stay.test(k));
   for (const { kernelName, kernelFunc } of lacking) {
-    tf.registerKernel({
-      kernelName,
-      backendName: backend,
-      kernelFunc: ({ inputs, attrs, backend: home }) => {
-        const store = home as unknown as Store;
-        const copies = lend(inputs as unknown as Inputs, store, cpu);
-        const result = kernelFunc({ inputs: copies, attrs: attrs!, backend: cpu } as never) as
-          | TensorInfo
-          | TensorInfo[];
-        const outputs = [result].flat();
-        // An output may be an input that passed through: free each once.
-        const used = new Set([...Object.values(copies), ...outputs].flatMap((info) => (info ? [info.dataId] : [])));
-        const back = outputs.map(({ dataId, shape, dtype }) => {
-          // A copy: the CPU's array is freed below.
-          const values = cpu.readSync(dataId).slice();
-          return { dataId: store.write(values, shape, dtype), shape, dtype };
-        });
-        for (const id of used) cpu.disposeData(id, true);
-        return (Array.isArray(result) ? back : back[0]) as never;
-      },
-    });
+    tf.registerKernel({ kernelName, backendName: backend, kernelFunc: lent(kernelFunc, cpu) });
   }
   return lacking.map(({ kernelName }) => kernelName).sort();
+}
+
+/** A kernel of the CPU back end as one of another back end: for a kernel that the other has, and that is wrong. */
+export function borrowKernel(tf: Tf, name: string): KernelFunc {
+  return lent(tf.getKernel(name, "cpu")!.kernelFunc, tf.findBackend("cpu") as unknown as Store);
+}
+
+function lent(kernelFunc: KernelFunc, cpu: Store): KernelFunc {
+  return ({ inputs, attrs, backend: home }) => {
+    const store = home as unknown as Store;
+    const copies = lend(inputs as unknown as Inputs, store, cpu);
+    const result = kernelFunc({ inputs: copies, attrs: attrs!, backend: cpu } as never) as TensorInfo | TensorInfo[];
+    const outputs = [result].flat();
+    // An output may be an input that passed through: free each once.
+    const used = new Set([...Object.values(copies), ...outputs].flatMap((info) => (info ? [info.dataId] : [])));
+    const back = outputs.map(({ dataId, shape, dtype }) => {
+      // A copy: the CPU's array is freed below.
+      const values = cpu.readSync(dataId).slice();
+      return { dataId: store.write(values, shape, dtype), shape, dtype };
+    });
+    for (const id of used) cpu.disposeData(id, true);
+    return (Array.isArray(result) ? back : back[0]) as never;
+  };
 }
 
 /** Copies of the inputs on the CPU back end; a tensor that is given twice is copied once. */

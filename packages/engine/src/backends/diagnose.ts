@@ -123,7 +123,7 @@ const rules: readonly Rule[] = [
     advice: (name) => [`on ${process.platform}-${process.arch} build it again:`, ...build(name)],
   },
   {
-    seen: /isNullOrUndefined is not a function/,
+    seen: /isNullOrUndefined\)? is not a function/,
     cause: "tfjs-node was loaded by other means on a Node.js that lacks util.isNullOrUndefined (23 and newer)",
     advice: () => ["load it with loadBackend, which supplies the function, before anything else requires it"],
   },

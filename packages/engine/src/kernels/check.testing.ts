@@ -22,26 +22,25 @@ export type Shape = Argument["shape"];
 interface Range {
   readonly from?: number;
   readonly to?: number;
+  /** Other numbers for another salt. @default one of its own for each argument */
+  readonly salt?: number;
 }
 
 /** Random numbers between `from` and `to`, or those given, again and again. */
 export function floats(shape: Shape, given: readonly number[] | Range = {}): Argument {
   if (isList(given)) return { shape, dtype: "float32", values: (i) => given[i % given.length]! };
-  const { from = -2, to = 2 } = given;
-  const salt = nextSalt();
+  const { from = -2, to = 2, salt = nextSalt() } = given;
   return { shape, dtype: "float32", values: (i) => Math.fround(from + (to - from) * hash(i, salt)) };
 }
 
 /** Random whole numbers from `from` to `to`, both included, or those given, again and again. */
 export function ints(shape: Shape, given: readonly number[] | Range = {}): Argument {
   if (isList(given)) return { shape, dtype: "int32", values: (i) => given[i % given.length]! };
-  const { from = -5, to = 5 } = given;
-  const salt = nextSalt();
+  const { from = -5, to = 5, salt = nextSalt() } = given;
   return { shape, dtype: "int32", values: (i) => from + Math.floor(hash(i, salt) * (to - from + 1)) };
 }
 
-export function bools(shape: Shape): Argument {
-  const salt = nextSalt();
+export function bools(shape: Shape, { salt = nextSalt() }: Pick<Range, "salt"> = {}): Argument {
   return { shape, dtype: "bool", values: (i) => (hash(i, salt) < 0.5 ? 0 : 1) };
 }
 
@@ -62,7 +61,7 @@ function hash(index: number, salt: number): number {
 export type Fn = (...tensors: any[]) => tf.Tensor | readonly tf.Tensor[];
 
 export interface CheckOptions {
-  /** Which inputs to differentiate by: all of float32 when left out, none when false. */
+  /** Which inputs to differentiate by: all of float32 when left out and an output is of float32, none when false. */
   readonly gradient?: false | readonly number[] | undefined;
   /** Largest relative L2 difference of a value. @default 1e-5 */
   readonly tolerance?: number | undefined;
@@ -88,7 +87,7 @@ const defaultSizes: readonly Sizes[] = [
  */
 export async function check(fn: Fn, args: readonly Argument[], options: CheckOptions = {}): Promise<Program> {
   const { tolerance = 1e-5, calls = [], sizes = defaultSizes } = options;
-  const whole = withGradients(options.forms ? withForms(fn, args) : fn, fn, args, options);
+  const whole = withGradients(fn, args, options);
   const program = compileProgram(whole, args);
   const called = new Set(program.calls.map(({ kernel }) => kernel));
   for (const kernel of calls) expect([...called], "kernels called").toContain(kernel);
@@ -97,9 +96,9 @@ export async function check(fn: Fn, args: readonly Argument[], options: CheckOpt
   for (const at of names.length > 0 ? sizes : [{}]) {
     const inputs = args.map((argument) => tensorOf(argument, at));
     const actual = await run(Object.fromEntries(inputs.map((tensor, i) => [`x${i}`, tensor])));
-    const expected = tf.tidy(() => whole(...inputs)) as readonly tf.Tensor[];
+    const expected = tf.tidy(() => [whole(...inputs)].flat() as tf.Tensor[]);
     const place = names.length > 0 ? ` at ${JSON.stringify(at)}` : "";
-    expected.forEach((tensor, i) => expectSame(actual[i]!, tensor, `output ${i}${place}`, tolerance));
+    for (const [i, tensor] of expected.entries()) expectSame(actual[i]!, tensor, `output ${i}${place}`, tolerance);
     tf.dispose([...inputs, ...expected]);
   }
   return program;
@@ -125,18 +124,18 @@ export function compileProgram(fn: Fn, args: readonly Argument[]): Program {
 export async function session(
   program: Program,
   options: LowerOptions = {},
+  more: InferenceSession.SessionOptions = {},
 ): Promise<(inputs: Record<string, tf.Tensor>) => Promise<Tensor[]>> {
   const { model, externalData } = lower(program, options);
   const settings: InferenceSession.SessionOptions = {
     logSeverityLevel: 3,
     intraOpNumThreads: 1,
+    ...more,
     ...(externalData.length > 0 && { externalData: externalData.map(({ path, data }) => ({ path, data })) }),
   };
   const running = await ort.InferenceSession.create(model, settings);
   return async (inputs) => {
-    const feeds = Object.fromEntries(
-      Object.entries(inputs).map(([name, tensor]) => [`in.${name}`, ortTensor(tensor)]),
-    );
+    const feeds = Object.fromEntries(Object.entries(inputs).map(([name, tensor]) => [`in.${name}`, ortTensor(tensor)]));
     const found = await running.run(feeds);
     return program.outputs.map(({ name }) => found[`out.${name}`]!);
   };
@@ -187,19 +186,21 @@ function namesOf(args: readonly Argument[]): string[] {
   return [...new Set(args.flatMap(({ shape }) => shape.filter((one) => typeof one === "string")))];
 }
 
-/** `outer`'s outputs and, behind them, the gradients of a weighted sum of `fn`'s. */
-function withGradients(outer: Fn, fn: Fn, args: readonly Argument[], { gradient }: CheckOptions): Fn {
+/** `fn`, in the forms that are asked for, and behind its outputs the gradients of a weighted sum of them. */
+export function withGradients(fn: Fn, args: readonly Argument[], { gradient, forms }: CheckOptions): Fn {
+  const outer = forms ? withForms(fn, args) : fn;
   const floating = args.flatMap(({ dtype }, i) => (dtype === "float32" ? [i] : []));
   const by = gradient === false ? [] : (gradient ?? floating);
   if (by.length === 0) return outer;
   return (...tensors) => {
+    const values = [outer(...tensors)].flat() as tf.Tensor[];
+    if (values.every(({ dtype }) => dtype !== "float32")) return values;
     const loss = (...chosen: tf.Tensor[]): tf.Tensor => {
       const given = tensors.map((tensor, i) => chosen[by.indexOf(i)] ?? tensor);
       const parts = [fn(...given)].flat() as tf.Tensor[];
       return tf.addN(parts.filter(({ dtype }) => dtype === "float32").map(weightedSum));
     };
-    const gradients = tf.grads(loss)(by.map((i) => tensors[i]));
-    return [...([outer(...tensors)].flat() as tf.Tensor[]), ...gradients];
+    return [...values, ...tf.grads(loss)(by.map((i) => tensors[i]))];
   };
 }
 

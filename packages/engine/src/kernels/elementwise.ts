@@ -1,19 +1,38 @@
 import type { Dtype } from "../program.ts";
-import { product, sameShape, type Size, sum } from "../size.ts";
-import { type Attrs, broadcast, type Emitter, type Kernel, type Operand, onnxTypes } from "./kernel.ts";
-
-type Write = (emit: Emitter, a: string, b: string, dtype: Dtype) => string;
+import { product, type Size, sum } from "../size.ts";
+import { atan2, bound, compare, expm1, floorDivide, log1p, mod, type Write } from "./formulas.ts";
+import { type Attrs, broadcast, casted, type Emitter, type Kernel, refuse, takes } from "./kernel.ts";
+import { smallShape, stretch } from "./stretch.ts";
 
 /** How two constants combine without a node; undefined where it depends on a size that cannot be written down. */
 type Fold = (a: Size, b: Size) => Size | undefined;
+
+/** The number that leaves the other operand as it is, on either side. */
+interface Neutral {
+  readonly left?: number;
+  readonly right?: number;
+}
+
+interface BinaryOptions {
+  /** Types that are taken. @default float32 and int32 */
+  readonly from?: readonly Dtype[];
+  /** Type of the result, when not that of `a`. */
+  readonly to?: Dtype;
+  readonly fold?: Fold;
+  readonly neutral?: Neutral;
+}
 
 /**
  * An elementwise kernel of inputs `a` and `b`, which broadcast. Operands stay as small as they come: the gradient of a
  * mean is one number, not a tensor of them.
  */
-function binary(write: Write | string, { to, fold, neutral }: { to?: Dtype; fold?: Fold; neutral?: Neutral } = {}): Kernel {
+function binary(write: Write | string, { from = ["float32", "int32"], to, fold, neutral }: BinaryOptions = {}): Kernel {
   return {
-    infer: ({ a, b }) => [{ shape: broadcast(a!.shape, b!.shape), dtype: to ?? a!.dtype }],
+    infer({ a, b }) {
+      takes(a!, ...from);
+      if (a!.dtype !== b!.dtype) refuse(`needs two tensors of one type, got ${a!.dtype} and ${b!.dtype}`);
+      return [{ shape: broadcast(a!.shape, b!.shape), dtype: to ?? a!.dtype }];
+    },
     lower(emit, { a, b }, _, [output]) {
       const folded =
         a!.everywhere !== undefined && b!.everywhere !== undefined ? fold?.(a!.everywhere, b!.everywhere) : undefined;
@@ -32,83 +51,54 @@ function binary(write: Write | string, { to, fold, neutral }: { to?: Dtype; fold
   };
 }
 
-/** The number that leaves the other operand as it is, on either side. */
-interface Neutral {
-  readonly left?: number;
-  readonly right?: number;
-}
-
-/** `operand` in the shape of `output`, by stretching it where it is smaller. */
-export function stretch(operand: Operand, output: { shape: readonly Size[]; dtype: Dtype }): Operand {
-  if (sameShape(operand.shape, output.shape)) return { ...operand, dtype: output.dtype };
-  if (operand.everywhere !== undefined) return { ...output, everywhere: operand.everywhere };
-  return { ...output, stretched: operand.stretched ?? operand };
-}
-
-function smallShape(a: Operand, b: Operand): readonly Size[] {
-  const shape = (operand: Operand): readonly Size[] =>
-    operand.everywhere !== undefined ? [] : (operand.stretched ?? operand).shape;
-  const [x, y] = [shape(a), shape(b)];
-  const rank = Math.max(x.length, y.length);
-  return Array.from({ length: rank }, (_, i) => {
-    const size = x[x.length - rank + i] ?? 1;
-    return size === 1 ? (y[y.length - rank + i] ?? 1) : size;
-  });
+interface UnaryOptions {
+  /** Types that are taken. @default float32 */
+  readonly from?: readonly Dtype[];
+  /** Type in which it is computed, when not that of `x`. */
+  readonly as?: Dtype;
+  /** Type of the result, when not that in which it is computed. */
+  readonly to?: Dtype;
 }
 
 /** An elementwise kernel of one input: of a stretched operand only the small one is computed. */
 function unary(
   write: string | ((emit: Emitter, x: string, attrs: Attrs, dtype: Dtype) => string),
-  { to }: { to?: Dtype | ((attrs: Attrs) => Dtype) } = {},
+  { from = ["float32"], as, to }: UnaryOptions = {},
 ): Kernel {
-  const name = (emit: Emitter, x: string, attrs: Attrs, dtype: Dtype): string =>
-    typeof write === "string" ? emit.node(write, [x]) : write(emit, x, attrs, dtype);
   return {
-    infer: ({ x }, attrs) => [{ shape: x!.shape, dtype: (typeof to === "function" ? to(attrs) : to) ?? x!.dtype }],
+    infer({ x }) {
+      takes(x!, ...from);
+      return [{ shape: x!.shape, dtype: to ?? as ?? x!.dtype }];
+    },
     lower(emit, { x }, attrs, [output]) {
-      const small = x!.everywhere !== undefined ? { ...x!, shape: [] } : (x!.stretched ?? x!);
-      return [
-        stretch({ shape: small.shape, dtype: output!.dtype, name: name(emit, emit.small(x!), attrs, x!.dtype) }, output!),
-      ];
+      const input = casted(emit, x!, as ?? x!.dtype);
+      const small = input.everywhere !== undefined ? { ...input, shape: [] } : (input.stretched ?? input);
+      const value = emit.small(small);
+      const name = typeof write === "string" ? emit.node(write, [value]) : write(emit, value, attrs, small.dtype);
+      return [stretch({ shape: small.shape, dtype: output!.dtype, name }, output!)];
     },
   };
 }
 
-const number = (fold: (a: number, b: number) => number): Fold => (a, b) =>
-  typeof a === "number" && typeof b === "number" ? fold(a, b) : undefined;
+const numbers: readonly Dtype[] = ["float32", "int32"];
+const all: readonly Dtype[] = ["float32", "int32", "bool"];
+const bools: readonly Dtype[] = ["bool"];
+
+const number =
+  (fold: (a: number, b: number) => number): Fold =>
+  (a, b) =>
+    typeof a === "number" && typeof b === "number" ? fold(a, b) : undefined;
 
 /** One number over another; both sides may depend on sizes as long as the divisor is one product. */
 const divide: Fold = (a, b) => {
-  if (typeof b === "number") return typeof a === "number" ? a / b : product([a, 1 / b]);
+  if (typeof b === "number") return typeof a === "number" ? a / b : b === 0 ? undefined : product([a, 1 / b]);
   const [term, ...more] = b.terms;
   if (!term || more.length > 0) return undefined;
   const powers = Object.fromEntries(Object.entries(term.powers).map(([name, power]) => [name, -power]));
   return product([a, { terms: [{ times: 1 / term.times, powers }] }]);
 };
 
-const constant = (emit: Emitter, value: number): string => emit.scalar("float32", value);
-
-/** The remainder with the divisor's sign; ONNX has C's, with the dividend's. */
-const mod: Write = (emit, a, b, dtype) => {
-  if (dtype === "int32") return emit.node("Mod", [a, b]);
-  const remainder = (x: string): string => emit.node("Mod", [x, b], { fmod: 1 });
-  const zero = constant(emit, 0);
-  const sameSign = emit.node("Equal", [emit.node("Less", [a, zero]), emit.node("Less", [b, zero])]);
-  return emit.node("Where", [sameSign, remainder(a), remainder(emit.node("Add", [remainder(a), b]))]);
-};
-
-/** In double precision: exact, and a division by zero is a number instead of the end of the process. */
-const floorDivide: Write = (emit, a, b, dtype) => {
-  if (dtype === "float32") return emit.node("Floor", [emit.node("Div", [a, b])]);
-  const wide = (x: string): string => emit.node("Cast", [x], { to: 11 });
-  const quotient = emit.node("Floor", [emit.node("Div", [wide(a), wide(b)])]);
-  const zero = emit.scalar("int32", 0);
-  return emit.node("Where", [
-    emit.node("Equal", [b, zero]),
-    zero,
-    emit.node("Cast", [quotient], { to: onnxTypes.int32 }),
-  ]);
-};
+const not = (emit: Emitter, x: string): string => emit.node("Not", [x]);
 
 const power: Kernel = {
   ...binary("Pow"),
@@ -127,104 +117,105 @@ const power: Kernel = {
   },
 };
 
-/** `exp(x) - 1`, also near 0, where the difference would lose its digits. */
-function expm1(emit: Emitter, x: string): string {
-  const [half, one] = [constant(emit, 0.5), constant(emit, 1)];
-  const t = emit.node("Tanh", [emit.node("Mul", [x, half])]);
-  const near = emit.node("Div", [emit.node("Add", [t, t]), emit.node("Sub", [one, t])]);
-  const far = emit.node("Sub", [emit.node("Exp", [x]), one]);
-  return emit.node("Where", [emit.node("Less", [emit.node("Abs", [x]), one]), near, far]);
+/** A test of floating-point numbers, which others pass or fail throughout. */
+function floatTest(write: (emit: Emitter, x: string) => string, others: 0 | 1): Kernel {
+  const kernel = unary(write, { from: all, to: "bool" });
+  return {
+    ...kernel,
+    lower: (emit, inputs, attrs, outputs) =>
+      inputs.x!.dtype === "float32"
+        ? kernel.lower(emit, inputs, attrs, outputs)
+        : [{ ...outputs[0]!, everywhere: others }],
+  };
 }
 
-/** `log(1 + x)`, also near 0. */
-function log1p(emit: Emitter, x: string): string {
-  const [half, one, two] = [constant(emit, 0.5), constant(emit, 1), constant(emit, 2)];
-  const a = emit.node("Atanh", [emit.node("Div", [x, emit.node("Add", [x, two])])]);
-  const far = emit.node("Log", [emit.node("Add", [x, one])]);
-  return emit.node("Where", [emit.node("Less", [emit.node("Abs", [x]), half]), emit.node("Add", [a, a]), far]);
-}
+const same = (names: readonly string[], options?: UnaryOptions): Record<string, Kernel> =>
+  Object.fromEntries(names.map((name) => [name, unary(name, options)]));
 
-const same = Object.fromEntries(
-  [
-    ["Abs", "Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "Ceil", "Cos", "Cosh", "Elu", "Erf", "Exp", "Floor"],
-    ["Log", "Neg", "Reciprocal", "Relu", "Round", "Selu", "Sigmoid", "Sign", "Sin", "Sinh", "Softplus", "Sqrt", "Tan"],
-    ["Tanh"],
-  ]
-    .flat()
-    .map((name) => [name, unary(name)]),
-);
-
-const not = (emit: Emitter, x: string): string => emit.node("Not", [x]);
-
-/** Kernels that work element by element. */
+/**
+ * Kernels that work element by element.
+ *
+ * `Sigmoid` is within 1e-7, not within a part of itself: its logarithm is wrong below -15, take `tf.logSigmoid`.
+ */
 export const elementwise: Readonly<Record<string, Kernel>> = {
-  ...same,
+  ...same(["Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "Ceil", "Cos", "Cosh", "Elu", "Floor", "Log"]),
+  ...same(["Reciprocal", "Selu", "Sigmoid", "Sin", "Sinh", "Softplus", "Sqrt", "Tan", "Tanh"]),
+  ...same(["Abs", "Neg", "Relu", "Sign"], { from: numbers }),
+  ...same(["Exp"], { from: all, as: "float32" }),
+  ...same(["Erf"], { from: numbers, as: "float32" }),
   Add: binary("Add", { fold: (a, b) => sum([a, b]), neutral: { left: 0, right: 0 } }),
   Sub: binary("Sub", { fold: (a, b) => sum([a, product([b, -1])]), neutral: { right: 0 } }),
-  Multiply: binary("Mul", { fold: (a, b) => product([a, b]), neutral: { left: 1, right: 1 } }),
-  RealDiv: binary("Div", { fold: divide, neutral: { right: 1 } }),
-  FloorDiv: binary(floorDivide),
+  Multiply: binary((emit, a, b, dtype) => emit.node(dtype === "bool" ? "And" : "Mul", [a, b]), {
+    from: all,
+    fold: (a, b) => product([a, b]),
+    neutral: { left: 1, right: 1 },
+  }),
+  RealDiv: binary("Div", { from: ["float32"], fold: divide, neutral: { right: 1 } }),
+  FloorDiv: binary(floorDivide, { to: "int32" }),
   Mod: binary(mod),
   Maximum: binary("Max", { fold: number(Math.max) }),
   Minimum: binary("Min", { fold: number(Math.min) }),
   Pow: power,
+  Atan2: binary(atan2, { from: ["float32"] }),
   SquaredDifference: binary((emit, a, b) => {
     const difference = emit.node("Sub", [a, b]);
     return emit.node("Mul", [difference, difference]);
   }),
-  Equal: binary("Equal", { to: "bool" }),
-  NotEqual: binary((emit, a, b) => not(emit, emit.node("Equal", [a, b])), { to: "bool" }),
-  Greater: binary("Greater", { to: "bool" }),
-  GreaterEqual: binary("GreaterOrEqual", { to: "bool" }),
-  Less: binary("Less", { to: "bool" }),
-  LessEqual: binary("LessOrEqual", { to: "bool" }),
-  LogicalAnd: binary("And", { to: "bool" }),
-  LogicalOr: binary("Or", { to: "bool" }),
-  LogicalXor: binary("Xor", { to: "bool" }),
-  LogicalNot: unary("Not", { to: "bool" }),
-  IsNan: unary("IsNaN", { to: "bool" }),
-  IsInf: unary("IsInf", { to: "bool" }),
-  IsFinite: unary((emit, x) => not(emit, emit.node("Or", [emit.node("IsNaN", [x]), emit.node("IsInf", [x])])), {
-    to: "bool",
-  }),
-  Square: unary((emit, x) => emit.node("Mul", [x, x])),
+  Equal: binary("Equal", { from: all, to: "bool" }),
+  NotEqual: binary((emit, a, b) => not(emit, emit.node("Equal", [a, b])), { from: all, to: "bool" }),
+  Greater: binary(compare("Greater"), { from: all, to: "bool" }),
+  GreaterEqual: binary(compare("GreaterOrEqual"), { from: all, to: "bool" }),
+  Less: binary(compare("Less"), { from: all, to: "bool" }),
+  LessEqual: binary(compare("LessOrEqual"), { from: all, to: "bool" }),
+  LogicalAnd: binary("And", { from: bools }),
+  LogicalOr: binary("Or", { from: bools }),
+  LogicalNot: unary("Not", { from: bools }),
+  IsNan: floatTest((emit, x) => emit.node("IsNaN", [x]), 0),
+  IsInf: floatTest((emit, x) => emit.node("IsInf", [x]), 0),
+  IsFinite: floatTest((emit, x) => not(emit, emit.node("Or", [emit.node("IsNaN", [x]), emit.node("IsInf", [x])])), 1),
+  Round: unary((emit, x, _, dtype) => (dtype === "int32" ? x : emit.node("Round", [x])), { from: numbers }),
+  Square: unary((emit, x) => emit.node("Mul", [x, x]), { from: numbers }),
   Rsqrt: unary((emit, x) => emit.node("Reciprocal", [emit.node("Sqrt", [x])])),
   Expm1: unary(expm1),
   Log1p: unary(log1p),
-  Relu6: unary((emit, x) => emit.node("Clip", [x, constant(emit, 0), constant(emit, 6)])),
-  LeakyRelu: unary((emit, x, { alpha }) => emit.node("LeakyRelu", [x], { alpha: { float: alpha } })),
-  ClipByValue: unary((emit, x, { clipValueMin, clipValueMax }, dtype) =>
-    emit.node("Clip", [x, emit.scalar(dtype, clipValueMin), emit.scalar(dtype, clipValueMax)]),
+  Relu6: unary((emit, x, _, dtype) => emit.node("Clip", [x, emit.scalar(dtype, 0), emit.scalar(dtype, 6)]), {
+    from: numbers,
+  }),
+  LeakyRelu: unary((emit, x, { alpha }) => emit.node("LeakyRelu", [x], { alpha: { float: alpha } }), {
+    from: numbers,
+    as: "float32",
+  }),
+  ClipByValue: unary(
+    (emit, x, { clipValueMin, clipValueMax }, dtype) =>
+      emit.node("Clip", [x, bound(emit, clipValueMin, dtype), bound(emit, clipValueMax, dtype)]),
+    { from: numbers },
   ),
-  Step: unary((emit, x, { alpha }) =>
-    emit.node("Where", [
-      emit.node("Greater", [x, constant(emit, 0)]),
-      constant(emit, 1),
-      constant(emit, Number.isFinite(alpha) ? alpha : 0),
-    ]),
+  Step: unary(
+    (emit, x, { alpha }, dtype) =>
+      emit.node("Where", [
+        emit.node("Greater", [x, emit.scalar(dtype, 0)]),
+        emit.scalar(dtype, 1),
+        emit.scalar(dtype, alpha),
+      ]),
+    { from: numbers },
   ),
   Cast: {
-    ...unary((emit, x, { dtype }) => emit.node("Cast", [x], { to: onnxTypes[dtype as Dtype] }), {
-      to: ({ dtype }) => dtype,
-    }),
-    lower(emit, inputs, attrs, outputs) {
-      const x = inputs.x!;
-      if (x.dtype === attrs.dtype) return [x];
-      if (typeof x.everywhere === "number") {
-        const value = attrs.dtype === "bool" ? Number(x.everywhere !== 0) : x.everywhere;
-        return [{ ...outputs[0]!, everywhere: attrs.dtype === "int32" ? Math.trunc(value) : value }];
-      }
-      if (x.everywhere !== undefined) return [{ ...outputs[0]!, everywhere: x.everywhere }];
-      return unary((emit, x, { dtype }) => emit.node("Cast", [x], { to: onnxTypes[dtype as Dtype] })).lower(
-        emit,
-        inputs,
-        attrs,
-        outputs,
-      );
+    infer({ x }, { dtype }) {
+      if (!all.includes(dtype)) refuse(`cannot make tensors of type ${dtype}`);
+      return [{ shape: x!.shape, dtype }];
     },
+    lower: (emit, { x }, { dtype }) => [casted(emit, x!, dtype)],
   },
   Prelu: {
-    infer: ({ x }) => [x!],
+    infer({ x, alpha }) {
+      takes(x!, "float32");
+      takes(alpha!, "float32");
+      const shape = broadcast(x!.shape, alpha!.shape);
+      if (shape.length > x!.shape.length || shape.some((size, i) => size !== x!.shape[i])) {
+        refuse(`needs an alpha that broadcasts to [${x!.shape}], got [${alpha!.shape}]`, "shape");
+      }
+      return [x!];
+    },
     lower: (emit, { x, alpha }, _, [output]) => [
       { ...output!, name: emit.node("PRelu", [emit.full(x!), emit.small(alpha!)]) },
     ],
@@ -233,15 +224,22 @@ export const elementwise: Readonly<Record<string, Kernel>> = {
     infer: ({ y }) => [y!],
     lower(emit, { dy, y }, _, [output]) {
       const [g, value] = [emit.full(dy!), emit.full(y!)];
-      const below = emit.node("Mul", [g, emit.node("Add", [value, constant(emit, 1)])]);
-      const above = emit.node("GreaterOrEqual", [value, constant(emit, 0)]);
+      const below = emit.node("Mul", [g, emit.node("Add", [value, emit.scalar("float32", 1)])]);
+      const above = emit.node("GreaterOrEqual", [value, emit.scalar("float32", 0)]);
       return [{ ...output!, name: emit.node("Where", [above, g, below]) }];
     },
   },
   AddN: {
-    infer: (inputs) => [inputs["0"]!],
-    lower: (emit, inputs, _, [output]) => [
-      { ...output!, name: emit.node("Sum", Object.values(inputs).map(emit.full)) },
-    ],
+    infer(inputs) {
+      for (const input of Object.values(inputs)) takes(input, ...numbers);
+      return [inputs["0"]!];
+    },
+    lower(emit, inputs, _, [output]) {
+      const names = Object.values(inputs).map(emit.full);
+      // ONNX Runtime's Sum takes no int32.
+      const total =
+        output!.dtype === "float32" ? emit.node("Sum", names) : names.reduce((a, b) => emit.node("Add", [a, b]));
+      return [{ ...output!, name: total }];
+    },
   },
 };

@@ -1,3 +1,4 @@
+import { ClaraError, type ClaraErrorCode } from "@clara/core";
 import type { Dtype, Port } from "../program.ts";
 import type { Size } from "../size.ts";
 
@@ -42,7 +43,17 @@ export interface Emitter {
   ints(sizes: readonly Size[]): string;
   /** A scalar constant. */
   scalar(dtype: Dtype | "int64", value: Size): string;
+  /** An ONNX value in another type. */
+  cast(name: string, to: OnnxType): string;
+  /** The bytes of a packed int32 operand, as uint8 of this shape. An initializer is declared so; others are computed. */
+  bytes(operand: Operand, shape: readonly number[]): string;
+  /** What the caller of `lower` decides. */
+  readonly options: EmitterOptions;
+}
 
+export interface EmitterOptions {
+  /** How `MatMulNBits` multiplies: 0 in float32, 4 rounds the input to 8 bits. Undefined leaves it to ONNX Runtime. */
+  readonly accuracyLevel?: 0 | 1 | 2 | 3 | 4 | undefined;
 }
 
 /** One kernel of TensorFlow.js: its shapes, and its form in ONNX. */
@@ -50,6 +61,7 @@ export interface Kernel {
   /**
    * @param inputs by TensorFlow.js's names, all present.
    * @returns the outputs, in order.
+   * @throws ClaraError, by `refuse`, where TensorFlow.js's own kernel would, or for what ONNX cannot say.
    */
   infer(inputs: Readonly<Record<string, Shaped>>, attrs: Attrs): readonly Shaped[];
   /** @param outputs what `infer` found, with sizes that may depend on named dimensions. */
@@ -59,14 +71,45 @@ export interface Kernel {
     attrs: Attrs,
     outputs: readonly Port[],
   ): readonly Operand[];
+  /** Inputs of which only the bytes are read, by `Emitter.bytes`, with the shape that they have as uint8. */
+  bytes?(attrs: Attrs): Readonly<Record<string, readonly number[]>>;
 }
 
 /** Numbers of ONNX's TensorProto.DataType. */
-export const onnxTypes = { float32: 1, uint8: 2, int32: 6, int64: 7, bool: 9 } as const;
+export const onnxTypes = {
+  float32: 1,
+  uint8: 2,
+  int32: 6,
+  int64: 7,
+  bool: 9,
+  float64: 11,
+  uint32: 12,
+  uint64: 13,
+} as const;
+export type OnnxType = keyof typeof onnxTypes;
 
-/** A non-negative axis. */
+/** Refuses a call. What records it puts the kernel's name before the reason, and the line of code behind it. */
+export function refuse(reason: string, code: ClaraErrorCode = "engine"): never {
+  throw new ClaraError(code, reason);
+}
+
+/** Refuses inputs of other types than these. */
+export function takes(input: Shaped, ...dtypes: readonly Dtype[]): void {
+  if (!dtypes.includes(input.dtype))
+    refuse(`is compiled for ${dtypes.join(" and ")} and got ${input.dtype}; use tf.cast`);
+}
+
+/** A non-negative axis. Refuses one that the shape does not have. */
 export function positive(axis: number, rank: number): number {
-  return axis < 0 ? axis + rank : axis;
+  const at = axis < 0 ? axis + rank : axis;
+  if (!Number.isInteger(at) || at < 0 || at >= rank) refuse(`has no axis ${axis} in a tensor of rank ${rank}`, "shape");
+  return at;
+}
+
+/** Axes, of which there may be one or a list; all when none is given. */
+export function axesOf(given: number | readonly number[] | null | undefined, rank: number): number[] {
+  if (given === undefined || given === null) return Array.from({ length: rank }, (_, i) => i);
+  return [given].flat().map((axis) => positive(axis, rank));
 }
 
 /** The shape of an elementwise operation over two shapes that broadcast. */
@@ -75,6 +118,27 @@ export function broadcast(a: readonly number[], b: readonly number[]): number[] 
   return Array.from({ length: rank }, (_, i) => {
     const x = a[a.length - rank + i] ?? 1;
     const y = b[b.length - rank + i] ?? 1;
+    if (x !== y && x !== 1 && y !== 1) refuse(`cannot broadcast the shapes [${a}] and [${b}]`, "shape");
     return x === 1 ? y : x;
   });
+}
+
+/** TensorFlow.js's type of two types together. */
+export function upcast(a: Dtype, b: Dtype): Dtype {
+  const order: readonly Dtype[] = ["bool", "int32", "float32"];
+  return order[Math.max(order.indexOf(a), order.indexOf(b))]!;
+}
+
+/** An operand in another type. */
+export function casted(emit: Emitter, operand: Operand, dtype: Dtype): Operand {
+  if (operand.dtype === dtype) return operand;
+  const { shape, everywhere, stretched } = operand;
+  if (stretched) return { shape, dtype, stretched: casted(emit, stretched, dtype) };
+  if (everywhere === undefined) return { shape, dtype, name: emit.cast(emit.full(operand), dtype) };
+  if (typeof everywhere !== "number") {
+    // A size is a whole number of at least 1, unless it has been divided.
+    return { shape, dtype, ...(dtype === "bool" ? { everywhere: 1 } : { everywhere }) };
+  }
+  const value = dtype === "bool" ? Number(everywhere !== 0) : everywhere;
+  return { shape, dtype, everywhere: dtype === "int32" ? Math.trunc(value) || 0 : value };
 }

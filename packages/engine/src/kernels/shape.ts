@@ -1,30 +1,51 @@
-import { product, type Size, sum } from "../size.ts";
-import { stretch } from "./elementwise.ts";
-import { broadcast, type Emitter, type Kernel, type Operand, positive } from "./kernel.ts";
+import type { Port } from "../program.ts";
+import { sameShape } from "../size.ts";
+import { casted, type Emitter, type Kernel, type Operand, positive, refuse, type Shaped } from "./kernel.ts";
+import { stretch } from "./stretch.ts";
 
 /** The same numbers under another shape. */
-function reshaped(emit: Emitter, x: Operand, output: { shape: readonly Size[]; dtype: Operand["dtype"] }): Operand {
+export function reshaped(emit: Emitter, x: Operand, output: Port): Operand {
   if (x.everywhere !== undefined) return { ...output, everywhere: x.everywhere };
-  const same = x.shape.length === output.shape.length && JSON.stringify(x.shape) === JSON.stringify(output.shape);
-  return same ? x : { ...output, name: emit.node("Reshape", [emit.full(x), emit.ints(output.shape)]) };
+  if (sameShape(x.shape, output.shape)) return x;
+  // Without `allowzero` a size of 0 would stand for the input's.
+  const flags = output.shape.includes(0) ? { allowzero: 1 } : {};
+  return { ...output, name: emit.node("Reshape", [emit.full(x), emit.ints(output.shape)], flags) };
 }
 
-/** Axes, as TensorFlow.js takes them, of a shape with sizes of 1 put in. */
+/** A shape with a size of 1 put in. */
 function inserted(shape: readonly number[], axis: number): number[] {
-  const at = axis < 0 ? shape.length + axis + 1 : axis;
-  return [...shape.slice(0, at), 1, ...shape.slice(at)];
+  return shape.toSpliced(positive(axis, shape.length + 1), 0, 1);
 }
 
 const list = (value: unknown): number[] => [value].flat() as number[];
+const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
+
+/** Inputs of a kernel that takes a list, all in the type of the first. */
+function alike(emit: Emitter, inputs: Readonly<Record<string, Operand>>): Operand[] {
+  const all = Object.values(inputs);
+  return all.map((one) => casted(emit, one, all[0]!.dtype));
+}
+
+function sameRest(shapes: readonly Shaped[], at: number): void {
+  const [first] = shapes;
+  const rest = ({ shape }: Shaped): string => `${shape.toSpliced(at, 1)} of ${shape.length}`;
+  const other = shapes.find((one) => rest(one) !== rest(first!));
+  if (other) refuse(`cannot join the shapes [${first!.shape}] and [${other.shape}] along axis ${at}`, "shape");
+}
 
 /** Kernels that move numbers without changing them. */
 export const shape: Readonly<Record<string, Kernel>> = {
   Identity: { infer: ({ x }) => [x!], lower: (_, { x }) => [x!] },
   Reshape: {
     infer({ x }, { shape }) {
-      const size = x!.shape.reduce((a, b) => a * b, 1);
-      const known = (shape as number[]).reduce((a, b) => (b === -1 ? a : a * b), 1);
-      return [{ shape: (shape as number[]).map((one) => (one === -1 ? size / known : one)), dtype: x!.dtype }];
+      const asked = shape as number[];
+      const size = sizeOf(x!.shape);
+      const known = sizeOf(asked.filter((one) => one !== -1));
+      const found = asked.map((one) => (one === -1 ? size / known : one));
+      if (sizeOf(found) !== size || !found.every(Number.isInteger)) {
+        refuse(`cannot put [${x!.shape}] into the shape [${asked}]`, "shape");
+      }
+      return [{ shape: found, dtype: x!.dtype }];
     },
     lower: (emit, { x }, _, [output]) => [reshaped(emit, x!, output!)],
   },
@@ -36,12 +57,10 @@ export const shape: Readonly<Record<string, Kernel>> = {
     infer: ({ x }, { perm }) => [{ shape: list(perm).map((axis) => x!.shape[axis]!), dtype: x!.dtype }],
     lower(emit, { x }, { perm }, [output]) {
       if (x!.everywhere !== undefined) return [{ ...output!, everywhere: x!.everywhere }];
+      // TensorFlow.js's gradient of gather turns the whole table over, by the order that it has.
+      if (list(perm).every((axis, i) => axis === i)) return [x!];
       return [{ ...output!, name: emit.node("Transpose", [emit.full(x!)], { perm: list(perm) }) }];
     },
-  },
-  BroadcastTo: {
-    infer: ({ x }, { shape }) => [{ shape: broadcast(x!.shape, shape), dtype: x!.dtype }],
-    lower: (_, { x }, __, [output]) => [stretch(x!, output!)],
   },
   Tile: {
     infer: ({ x }, { reps }) => [{ shape: x!.shape.map((size, i) => size * reps[i]), dtype: x!.dtype }],
@@ -54,43 +73,41 @@ export const shape: Readonly<Record<string, Kernel>> = {
     infer(inputs, { axis }) {
       const all = Object.values(inputs);
       const at = positive(axis, all[0]!.shape.length);
+      sameRest(all, at);
       const total = all.reduce((size, { shape }) => size + shape[at]!, 0);
-      return [{ shape: all[0]!.shape.map((size, i) => (i === at ? total : size)), dtype: all[0]!.dtype }];
+      return [{ shape: all[0]!.shape.with(at, total), dtype: all[0]!.dtype }];
     },
-    lower: (emit, inputs, { axis }, [output]) => [
-      {
-        ...output!,
-        name: emit.node("Concat", Object.values(inputs).map(emit.full), { axis: positive(axis, output!.shape.length) }),
-      },
-    ],
+    lower(emit, inputs, { axis }, [output]) {
+      const parts = alike(emit, inputs).map(emit.full);
+      return [{ ...output!, name: emit.node("Concat", parts, { axis: positive(axis, output!.shape.length) }) }];
+    },
   },
   Pack: {
     infer(inputs, { axis }) {
-      const [first, ...rest] = Object.values(inputs);
-      const shape = inserted(first!.shape, axis);
-      shape[positive(axis, shape.length)] = rest.length + 1;
-      return [{ shape, dtype: first!.dtype }];
+      const all = Object.values(inputs);
+      const shape = inserted(all[0]!.shape, axis);
+      const at = positive(axis, shape.length);
+      const other = all.find((one) => `${one.shape}` !== `${all[0]!.shape}`);
+      if (other) refuse(`cannot stack the shapes [${all[0]!.shape}] and [${other.shape}]`, "shape");
+      return [{ shape: shape.with(at, all.length), dtype: all[0]!.dtype }];
     },
     lower(emit, inputs, { axis }, [output]) {
       const at = positive(axis, output!.shape.length);
-      const parts = Object.values(inputs).map((x) => emit.node("Unsqueeze", [emit.full(x), emit.ints([at])]));
+      const parts = alike(emit, inputs).map((x) => emit.node("Unsqueeze", [emit.full(x), emit.ints([at])]));
       return [{ ...output!, name: emit.node("Concat", parts, { axis: at }) }];
     },
   },
   Unpack: {
-    infer({ value }, { axis, num }) {
+    infer({ value }, { axis }) {
       const at = positive(axis, value!.shape.length);
-      const shape = value!.shape.filter((_, i) => i !== at);
-      return Array.from({ length: (num as number) || value!.shape[at]! }, () => ({ shape, dtype: value!.dtype }));
+      const shape = value!.shape.toSpliced(at, 1);
+      return Array.from({ length: value!.shape[at]! }, () => ({ shape, dtype: value!.dtype }));
     },
     lower(emit, { value }, { axis }, outputs) {
       const at = positive(axis, value!.shape.length);
       const sizes = emit.ints(outputs.map(() => 1));
       const parts = emit.nodes("Split", [emit.full(value!), sizes], outputs.length, { axis: at });
-      return outputs.map((output, i) => ({
-        ...output,
-        name: emit.node("Squeeze", [parts[i]!, emit.ints([at])]),
-      }));
+      return outputs.map((output, i) => ({ ...output, name: emit.node("Squeeze", [parts[i]!, emit.ints([at])]) }));
     },
   },
   SplitV: {
@@ -98,114 +115,22 @@ export const shape: Readonly<Record<string, Kernel>> = {
       const at = positive(axis, x!.shape.length);
       const total = x!.shape[at]!;
       const count = numOrSizeSplits as number | number[];
-      const sizes = Array.isArray(count) ? count : new Array<number>(count).fill(total / count);
-      const known = sizes.reduce((a, b) => (b === -1 ? a : a + b), 0);
-      return sizes.map((size) => ({
-        shape: x!.shape.map((other, i) => (i === at ? (size === -1 ? total - known : size) : other)),
-        dtype: x!.dtype,
-      }));
+      const asked = Array.isArray(count) ? count : new Array<number>(count).fill(total / count);
+      const known = asked.reduce((a, b) => (b === -1 ? a : a + b), 0);
+      const sizes = asked.map((size) => (size === -1 ? total - known : size));
+      if (sizes.reduce((a, b) => a + b, 0) !== total || !sizes.every(Number.isInteger)) {
+        refuse(
+          `cannot split a size of ${total} into ${Array.isArray(count) ? `[${count}]` : `${count} equal parts`}`,
+          "shape",
+        );
+      }
+      return sizes.map((size) => ({ shape: x!.shape.with(at, size), dtype: x!.dtype }));
     },
     lower(emit, { x }, { axis }, outputs) {
       const at = positive(axis, x!.shape.length);
       const sizes = emit.ints(outputs.map(({ shape }) => shape[at]!));
       const names = emit.nodes("Split", [emit.full(x!), sizes], outputs.length, { axis: at });
       return outputs.map((output, i) => ({ ...output, name: names[i]! }));
-    },
-  },
-  Slice: {
-    infer({ x }, { begin, size }) {
-      const from = list(begin);
-      const sizes = list(size);
-      return [
-        {
-          shape: x!.shape.map((total, i) => {
-            const asked = sizes[i] ?? -1;
-            return asked < 0 ? total - (from[i] ?? 0) : asked;
-          }),
-          dtype: x!.dtype,
-        },
-      ];
-    },
-    lower(emit, { x }, { begin }, [output]) {
-      if (x!.everywhere !== undefined) return [{ ...output!, everywhere: x!.everywhere }];
-      const from = [begin].flat() as Size[];
-      const start = output!.shape.map((_, i) => from[i] ?? 0);
-      const axes = output!.shape.map((_, i) => i);
-      // An axis that is taken whole needs no slicing.
-      const cut = axes.filter((i) => start[i] !== 0 || JSON.stringify(x!.shape[i]) !== JSON.stringify(output!.shape[i]));
-      if (cut.length === 0) return [x!];
-      const name = emit.node("Slice", [
-        emit.full(x!),
-        emit.ints(cut.map((i) => start[i]!)),
-        emit.ints(cut.map((i) => sum([start[i]!, output!.shape[i]!]))),
-        emit.ints(cut),
-      ]);
-      return [{ ...output!, name }];
-    },
-  },
-  PadV2: {
-    infer: ({ x }, { paddings }) => [
-      { shape: x!.shape.map((size, i) => size + paddings[i][0] + paddings[i][1]), dtype: x!.dtype },
-    ],
-    lower(emit, { x }, { paddings, constantValue }, [output]) {
-      const pads = emit.ints([0, 1].flatMap((side) => paddings.map((pair: Size[]) => pair[side]!)));
-      return [{ ...output!, name: emit.node("Pad", [emit.full(x!), pads, emit.scalar(x!.dtype, constantValue)]) }];
-    },
-  },
-  Reverse: {
-    infer: ({ x }) => [x!],
-    lower(emit, { x }, { dims }, [output]) {
-      const axes = list(dims).map((axis) => positive(axis, x!.shape.length));
-      if (axes.length === 0) return [x!];
-      const each = (value: number): string => emit.ints(axes.map(() => value));
-      const slice = [emit.full(x!), each(-1), each(-(2 ** 52)), emit.ints(axes), each(-1)];
-      return [{ ...output!, name: emit.node("Slice", slice) }];
-    },
-  },
-};
-
-/** Kernels that make tensors of nothing but their attributes. */
-export const create: Readonly<Record<string, Kernel>> = {
-  Fill: {
-    infer: (_, { shape, dtype }) => [{ shape, dtype: dtype ?? "float32" }],
-    lower: (_, __, { value }, [output]) => [{ ...output!, everywhere: value }],
-  },
-  ZerosLike: { infer: ({ x }) => [x!], lower: (_, __, ___, [output]) => [{ ...output!, everywhere: 0 }] },
-  OnesLike: { infer: ({ x }) => [x!], lower: (_, __, ___, [output]) => [{ ...output!, everywhere: 1 }] },
-  Range: {
-    infer(_, { start, stop, step, dtype }) {
-      const length = start === stop || (start < stop && step < 0) ? 0 : Math.abs(Math.ceil((stop - start) / step));
-      return [{ shape: [length], dtype: dtype ?? "float32" }];
-    },
-    lower(emit, _, { start, step }, [output]) {
-      const { dtype, shape } = output!;
-      // From the length, not to `stop`: rounding must not add a number.
-      const count = emit.node("Range", [
-        emit.scalar("int64", 0),
-        emit.node("Squeeze", [emit.ints(shape)]),
-        emit.scalar("int64", 1),
-      ]);
-      const steps = emit.node("Cast", [count], { to: dtype === "int32" ? 6 : 1 });
-      const scaled = step === 1 ? steps : emit.node("Mul", [steps, emit.scalar(dtype, step)]);
-      return [{ ...output!, name: start === 0 ? scaled : emit.node("Add", [scaled, emit.scalar(dtype, start)]) }];
-    },
-  },
-  LinSpace: {
-    infer: (_, { num }) => [{ shape: [num], dtype: "float32" }],
-    lower(emit, _, { start, stop, num }, [output]) {
-      const count = emit.node("Range", [
-        emit.scalar("int64", 0),
-        emit.node("Squeeze", [emit.ints([num])]),
-        emit.scalar("int64", 1),
-      ]);
-      const steps = emit.node("Cast", [count], { to: 1 });
-      const step = emit.node("Div", [
-        emit.scalar("float32", sum([stop, product([start, -1])])),
-        emit.scalar("float32", num === 1 ? 1 : sum([num, -1])),
-      ]);
-      return [
-        { ...output!, name: emit.node("Add", [emit.node("Mul", [steps, step]), emit.scalar("float32", start)]) },
-      ];
     },
   },
 };

@@ -51,13 +51,19 @@ export function writeModel(graph: {
   readonly inputs: readonly GraphPort[];
   readonly outputs: readonly GraphPort[];
 }): OnnxModel {
-  const externalData = graph.initializers.flatMap(({ name, place }) =>
+  // ONNX Runtime looks for all of it in memory as soon as some of it is there: beside files nothing may be.
+  const mapped = graph.initializers.some(({ place }) => place.kind === "file");
+  const initializers = graph.initializers.map((initializer): Initializer => {
+    const { place } = initializer;
+    return mapped && place.kind === "memory" ? { ...initializer, place: { ...place, kind: "model" } } : initializer;
+  });
+  const externalData = initializers.flatMap(({ name, place }) =>
     place.kind === "memory" ? [{ path: name, data: place.data }] : [],
   );
   const fields = [
     ...graph.nodes.map((node) => message(1, ...nodeFields(node))),
     text(2, "clara"),
-    ...graph.initializers.map((initializer) => message(5, ...initializerFields(initializer))),
+    ...initializers.map((initializer) => message(5, ...initializerFields(initializer))),
     ...graph.inputs.map((port) => message(11, ...portFields(port))),
     ...graph.outputs.map((port) => message(12, ...portFields(port))),
   ];

@@ -4,16 +4,31 @@ import { kernels } from "../kernels/index.ts";
 import type { Attrs, Shaped } from "../kernels/kernel.ts";
 import type { Data, Dtype } from "../program.ts";
 import { callSite } from "./call-site.ts";
+import { refuseSeededRandom, withGuards } from "./guards.ts";
 import type { Recording } from "./recording.ts";
 
 /** The names under which TensorFlow.js knows the recorder: with the kernels of `@clara/tensor`, and without. */
-const backendNames = { fused: "clara-trace", composed: "clara-trace-composed" } as const;
+const backendNames = {
+  fused: "clara-trace",
+  training: "clara-trace-training",
+  composed: "clara-trace-composed",
+} as const;
 export type KernelSet = keyof typeof backendNames;
 
 /** Kernels of ours that TensorFlow.js's operations can express. */
-const composable = ["ClaraAttention", "ClaraGelu", "ClaraGeluGrad", "ClaraLayerNorm", "ClaraRmsNorm"];
+const composable = [
+  "ClaraAttention",
+  "ClaraCachedAttention",
+  "ClaraGelu",
+  "ClaraGeluGrad",
+  "ClaraLayerNorm",
+  "ClaraRmsNorm",
+];
 
 let current: Recording | undefined;
+
+/** What went wrong where it could not be thrown: in a promise, which the function need not await. */
+let failure: ClaraError | undefined;
 
 /**
  * Runs `fn` while every TensorFlow.js operation is recorded instead of computed, then puts everything back.
@@ -25,18 +40,35 @@ export function recordWith<T>(recording: Recording, kernelSet: KernelSet, fn: ()
   register();
   tf.backend(); // chosen at its first use: it must have a name to come back to
   const before = tf.getBackend();
-  const { random } = Math;
   current = recording;
+  failure = undefined;
   // `setBackend` is async in name only: for a back end that is made synchronously it has done its work when it returns.
   void tf.setBackend(backendNames[kernelSet]);
-  Math.random = refuseRandom;
   try {
-    return tf.tidy(fn as () => tf.TensorContainer) as T;
+    const result = withGuards(() => tf.tidy(fn as () => tf.TensorContainer) as T);
+    if (failure) throw failure;
+    return result;
+  } catch (error) {
+    throw failure ?? unknownKernel(error) ?? error;
   } finally {
-    Math.random = random;
     current = undefined;
     void tf.setBackend(before);
   }
+}
+
+/** TensorFlow.js's error for a kernel that someone has registered with other backends, by ours. */
+function unknownKernel(error: unknown): ClaraError | undefined {
+  const name = error instanceof Error && /Kernel '(.+)' not registered for backend 'clara/.exec(error.message)?.[1];
+  return name ? refusal(name, "is not among those that can be compiled", callSite(error as Error), error) : undefined;
+}
+
+function refusal(kernel: string, why: string, where: string, cause?: unknown): ClaraError {
+  return new ClaraError(
+    "engine",
+    `compile: the TensorFlow.js kernel ${kernel} ${why}${where}; ` +
+      "compute it outside the function and pass it in, or write it with other operations",
+    { cause },
+  );
 }
 
 /** A tensor that stands for value `id` of the current recording. */
@@ -45,21 +77,36 @@ export function symbolicTensor(id: number, { shape, dtype }: Shaped): tf.Tensor 
 }
 
 /** The value behind a tensor; one made before tracing becomes a constant. */
-export function valueOf(tensor: tf.TensorInfo): number {
-  const id = current!.values.idOf(tensor.dataId) ?? captured(tensor);
-  const { shape, dtype } = current!.values.at(id);
-  if (shape.length === tensor.shape.length && shape.every((size, i) => size === tensor.shape[i])) return id;
-  // Tensors of different shapes may share their data.
-  const reshaped = current!.call("Reshape", kernels.Reshape!, { x: id }, { shape: tensor.shape }, { x: { shape, dtype } });
-  return reshaped[0]!;
-}
-
-function captured(tensor: tf.TensorInfo): number {
-  // Its values are read where they are: TensorFlow.js would move it to the current back end, for good.
+export function valueBehind(tensor: tf.TensorInfo): number {
   const owner = tf.engine().state.tensorInfo.get(tensor.dataId);
   if (!owner) throw new ClaraError("engine", `compile: a tensor was used after it was disposed${callSite()}`);
-  const data = owner.backend.readSync(tensor.dataId);
-  return current!.constant(tensor.dataId, copy(data, owner.dtype), owner.shape, owner.dtype as Dtype);
+  const id = current!.values.idOf(tensor.dataId) ?? captured(tensor, owner);
+  // Tensors of different types and shapes may share their data.
+  return withShape(withType(id, tensor.dtype as Dtype), tensor.shape);
+}
+
+function withType(id: number, dtype: Dtype): number {
+  const value = current!.values.at(id);
+  return value.dtype === dtype ? id : current!.call("Cast", kernels.Cast!, { x: id }, { dtype }, { x: value })[0]!;
+}
+
+function withShape(id: number, shape: readonly number[]): number {
+  const value = current!.values.at(id);
+  if (value.shape.length === shape.length && value.shape.every((size, i) => size === shape[i])) return id;
+  return current!.call("Reshape", kernels.Reshape!, { x: id }, { shape }, { x: value })[0]!;
+}
+
+type Owner = { readonly backend: tf.KernelBackend; readonly dtype: tf.DataType; readonly shape: number[] };
+
+function captured(tensor: tf.TensorInfo, { backend, dtype, shape }: Owner): number {
+  // Its values are read where they are: TensorFlow.js would move it to the current back end, for good.
+  const known = compilable(dtype);
+  return current!.constant(tensor.dataId, contents(backend.readSync(tensor.dataId), known), shape, known);
+}
+
+function compilable(dtype: tf.DataType): Dtype {
+  if (dtype === "float32" || dtype === "int32" || dtype === "bool") return dtype;
+  throw new ClaraError("engine", `compile: tensors of type ${dtype} cannot be compiled${callSite()}`);
 }
 
 class TraceBackend extends tf.KernelBackend {
@@ -67,28 +114,28 @@ class TraceBackend extends tf.KernelBackend {
   readonly blockSize = 48;
 
   override write(values: tf.backend_util.BackendValues, shape: number[], dtype: tf.DataType): tf.DataId {
-    if (dtype !== "float32" && dtype !== "int32" && dtype !== "bool") {
-      throw new ClaraError("engine", `compile: tensors of type ${dtype} cannot be compiled${callSite()}`);
-    }
-    const data = copy(values, dtype);
+    const known = compilable(dtype);
+    const data = contents(values, known);
+    // Looking at the stack takes time, and most constants are 0, 1, or one number everywhere in a shape.
+    if (typeof data !== "number" || (values.length === 1 && data !== 0 && data !== 1)) refuseSeededRandom();
     const dataId = {};
-    const constant = current!.constant(dataId, data, shape, dtype);
-    if (!current!.isEverywhere(constant)) refuseSeededRandom();
+    current!.constant(dataId, data, shape, known);
     return dataId;
   }
 
   override readSync(dataId: tf.DataId): Data {
     const data = current?.dataOf(dataId);
     if (data) return data;
-    throw new ClaraError(
-      "engine",
-      "compile: the function reads the values of a tensor (data, array, dataSync, arraySync), which it does not have " +
-        `while it is traced${callSite()}; compute with operations, or return the tensor and read it outside`,
-    );
+    throw unreadable();
   }
 
-  override async read(dataId: tf.DataId): Promise<Data> {
-    return this.readSync(dataId);
+  override read(dataId: tf.DataId): Promise<Data> {
+    const data = current?.dataOf(dataId);
+    if (data) return Promise.resolve(data);
+    if (!current) return Promise.reject(unreadable());
+    // Rejected, a promise that nobody awaits would end the process; and nothing can come of what waits for this one.
+    failure ??= unreadable();
+    return new Promise(() => {});
   }
 
   override disposeData(): boolean {
@@ -122,6 +169,11 @@ function register(): void {
   if (registered) return;
   registered = true;
   registerAs(backendNames.fused, Object.keys(kernels));
+  // A gradient needs the probabilities that the node keeps to itself: composed, they are computed once for both.
+  registerAs(
+    backendNames.training,
+    Object.keys(kernels).filter((name) => name !== "ClaraAttention"),
+  );
   registerAs(
     backendNames.composed,
     Object.keys(kernels).filter((name) => !composable.includes(name)),
@@ -139,7 +191,7 @@ function registerAs(backendName: string, known: readonly string[]): void {
         const ids = Object.fromEntries(
           Object.entries(inputs)
             .filter(([, tensor]) => tensor != null)
-            .map(([key, tensor]) => [key, valueOf(tensor as tf.TensorInfo)]),
+            .map(([key, tensor]) => [key, valueBehind(tensor as tf.TensorInfo)]),
         );
         const found = current!.call(name, kernel, ids, (attrs ?? {}) as Attrs, inputs as Record<string, Shaped>);
         const infos = found.map((id) => info(id, current!.values.at(id)));
@@ -157,11 +209,7 @@ function registerAs(backendName: string, known: readonly string[]): void {
       backendName,
       kernelFunc: () => {
         const why = name === "Multinomial" ? "draws random numbers" : "is not among those that can be compiled";
-        throw new ClaraError(
-          "engine",
-          `compile: the TensorFlow.js kernel ${name} ${why}${callSite()}; ` +
-            "compute it outside the function and pass it in, or write it with other operations",
-        );
+        throw refusal(name, why, callSite());
       },
     });
   }
@@ -173,22 +221,26 @@ function info(id: number, { shape, dtype }: Shaped): tf.TensorInfo {
   return { dataId, shape: [...shape], dtype };
 }
 
-function copy(values: tf.backend_util.BackendValues, dtype: tf.DataType): Data {
+/** A copy of the numbers, or the one that they all are: gradients are full of large tensors of ones. */
+function contents(values: tf.backend_util.BackendValues, dtype: Dtype): Data | number {
   const from = values as ArrayLike<number>;
-  if (dtype === "int32") return Int32Array.from(from);
-  return dtype === "bool" ? Uint8Array.from(from) : Float32Array.from(from);
+  const array = dtype === "int32" ? Int32Array : dtype === "bool" ? Uint8Array : Float32Array;
+  const first = from[0];
+  let same = 0;
+  while (same < from.length && Object.is(from[same], first)) same++;
+  return same === from.length && same > 0 ? array.of(first!)[0]! : array.from(from);
 }
 
-const advice = "its numbers would be the same at every call; use dropout of @clara/tensor, or pass random numbers in";
-
-function refuseRandom(): number {
-  throw new ClaraError("engine", `compile: the function draws random numbers${callSite()}; ${advice}`);
-}
-
-/** A seeded random operation does not ask `Math.random`; it is known by the functions that called for the constant. */
-function refuseSeededRandom(): void {
-  const drawn = /\b(dropout_|random[A-Z]\w*_|truncatedNormal_|rand_)\b/.exec(new Error().stack ?? "");
-  if (!drawn) return;
-  const operation = drawn[1]!.slice(0, -1);
-  throw new ClaraError("engine", `compile: tf.${operation} draws random numbers${callSite()}; ${advice}`);
+function unreadable(): ClaraError {
+  if (!current) {
+    return new ClaraError(
+      "engine",
+      "compile: a tensor from inside a compiled function was used outside it; return it instead",
+    );
+  }
+  return new ClaraError(
+    "engine",
+    "compile: the function reads the values of a tensor (data, array, dataSync, arraySync), which it does not have " +
+      `while it is traced${callSite()}; compute with operations, or return the tensor and read it outside`,
+  );
 }

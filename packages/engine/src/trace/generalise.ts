@@ -1,6 +1,6 @@
 import { ClaraError } from "@clara/core";
-import type { Constant, Program } from "../program.ts";
-import { fromTerms, product, type Size, type Sizes, type Term } from "../size.ts";
+import type { Call, Constant, Program } from "../program.ts";
+import { dimension, evaluate, fromTerms, product, type Size, type Sizes, sum, type Term } from "../size.ts";
 
 /**
  * One program from several traces of the same function at different sizes: every number that differs between them
@@ -12,10 +12,15 @@ import { fromTerms, product, type Size, type Sizes, type Term } from "../size.ts
  */
 export function generalise(traces: readonly Program[], samples: readonly Sizes[], names: readonly string[]): Program {
   const [base] = traces as [Program, ...Program[]];
-  if (traces.some((program) => skeleton(program) !== skeleton(base))) {
-    throw depends("which operations it runs", "a loop or a condition over a size");
-  }
+  const expected = skeleton(base);
+  traces.forEach((program, i) => {
+    if (skeleton(program) !== expected) throw otherwise(base, program, samples[0]!, samples[i]!);
+  });
   const size = (values: readonly number[], where: () => string): Size => fit(values, samples, names, where);
+  const makerOf = (value: number): string => {
+    const call = base.calls.find(({ outputs }) => outputs.includes(value));
+    return call ? `what ${call.kernel} gives` : "a constant";
+  };
   return {
     ...base,
     values: base.values.map(({ dtype, shape }, id) => ({
@@ -23,7 +28,7 @@ export function generalise(traces: readonly Program[], samples: readonly Sizes[]
       shape: shape.map((_, axis) =>
         size(
           traces.map(({ values }) => values[id]!.shape[axis] as number),
-          () => `axis ${axis} of a tensor`,
+          () => `axis ${axis} of ${makerOf(id)}`,
         ),
       ),
     })),
@@ -44,65 +49,96 @@ export function generalise(traces: readonly Program[], samples: readonly Sizes[]
   };
 }
 
-/** Sample sizes as `generalise` needs them: odd primes, so that no two products agree by chance. */
-export function sampleSizes(names: readonly string[], hints: Sizes = {}): Sizes[] {
-  const primes = [11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97, 101, 103, 107];
-  const size = (i: number, round: number): number => (hints[names[i]!] ?? 0) + primes[i * 3 + round]!;
-  const base = Object.fromEntries(names.map((name, i) => [name, size(i, 0)]));
-  const single = names.map((name, i) => ({ ...base, [name]: size(i, 1) }));
-  return [base, ...single, Object.fromEntries(names.map((name, i) => [name, size(i, 2)]))];
+/**
+ * Sample sizes as `generalise` needs them: primes, so that no two products agree by chance, and at last one more than a
+ * prime, so that what depends on whether a size is even does not pass for a constant.
+ */
+export function sampleSizes(names: readonly string[], leastSizes: Sizes = {}): Sizes[] {
+  const primes = primesFrom(11, names.length * 3);
+  const at = (round: number): Sizes =>
+    Object.fromEntries(names.map((name, i) => [name, (leastSizes[name] ?? 0) + primes[i * 3 + round]!]));
+  const [base, other, last] = [at(0), at(1), at(2)];
+  const single = names.map((name) => ({ ...base, [name]: other[name]! }));
+  return [base, ...single, Object.fromEntries(names.map((name) => [name, last[name]! + 1]))];
+}
+
+function primesFrom(start: number, count: number): number[] {
+  const found: number[] = [];
+  for (let n = start; found.length < count; n++) {
+    let divisor = 2;
+    while (n % divisor !== 0) divisor++;
+    if (divisor === n) found.push(n);
+  }
+  return found;
 }
 
 /**
- * The expression that has these values at the samples: a number, or (a sum of dimensions) · (a product of their powers).
+ * The expression that has these values at the samples: a number, (a sum of dimensions) · (a product of their powers), or
+ * a product of such factors as `T - 1`.
  */
-function fit(values: readonly number[], samples: readonly Sizes[], names: readonly string[], where: () => string): Size {
+function fit(
+  values: readonly number[],
+  samples: readonly Sizes[],
+  names: readonly string[],
+  where: () => string,
+): Size {
   const [first] = values as [number, ...number[]];
   if (values.every((value) => Object.is(value, first))) return first;
-  const [base] = samples as [Sizes, ...Sizes[]];
-  const found = fitted();
-  if (found === undefined) {
-    const seen = values.map((value, i) => `${value} at ${JSON.stringify(samples[i])}`).join(", ");
-    throw depends(where(), `it is ${seen}`);
-  }
-  return found;
-
-  function fitted(): Size | undefined {
-    // Whole powers of a dimension show in the ratio of the two traces that differ in it alone.
-    const powers: Record<string, number> = {};
-    names.forEach((name, i) => {
-      const ratio = values[i + 1]! / first;
-      const power = Math.log(ratio) / Math.log(samples[i + 1]![name]! / base[name]!);
-      const whole = Math.round(power);
-      if (whole !== 0 && Math.abs(whole) <= 4 && Math.abs(power - whole) < 1e-4) powers[name] = whole;
-    });
-    const monomial = (at: Sizes): number =>
-      Object.entries(powers).reduce((value, [name, power]) => value * at[name]! ** power, 1);
-    const rest = values.map((value, i) => value / monomial(samples[i]!));
-    const terms: Term[] = [];
-    let offset = rest[0]!;
-    names.forEach((name, i) => {
-      const slope = (rest[i + 1]! - rest[0]!) / (samples[i + 1]![name]! - base[name]!);
-      if (Math.abs(slope) < 1e-6 * Math.abs(rest[0]!)) return;
-      const times = snap(slope);
-      terms.push({ times, powers: { [name]: 1 } });
-      offset -= times * base[name]!;
-    });
-    terms.push({ times: snap(offset), powers: {} });
-    const candidate = product([fromTerms(terms), fromTerms([{ times: 1, powers }])]);
-    const agrees = values.every((value, i) => close(evaluateAt(candidate, samples[i]!), value));
-    return agrees ? candidate : undefined;
-  }
-}
-
-function evaluateAt(size: Size, at: Sizes): number {
-  if (typeof size === "number") return size;
-  return size.terms.reduce(
-    (total, { times, powers }) =>
-      total + Object.entries(powers).reduce((value, [name, power]) => value * at[name]! ** power, times),
-    0,
+  const candidates = [sumTimesPowers, productOfSums].map((form) => form(values, samples, names));
+  const found = candidates.find(
+    (size) => size !== undefined && values.every((value, i) => close(evaluate(size, samples[i]!), value)),
   );
+  if (found !== undefined) return found;
+  const seen = values.map((value, i) => `${value} at ${JSON.stringify(samples[i])}`).join(", ");
+  throw depends(where(), `it is ${seen}`);
 }
+
+type Form = (values: readonly number[], samples: readonly Sizes[], names: readonly string[]) => Size | undefined;
+
+/** Whole powers of a dimension show in the ratio of the two traces that differ in it alone. */
+const powersOf = (
+  values: readonly number[],
+  samples: readonly Sizes[],
+  names: readonly string[],
+): Record<string, number> =>
+  Object.fromEntries(
+    names.flatMap((name, i) => {
+      const power = Math.log(values[i + 1]! / values[0]!) / Math.log(samples[i + 1]![name]! / samples[0]![name]!);
+      const whole = Math.round(power);
+      return whole !== 0 && Math.abs(whole) <= 4 && Math.abs(power - whole) < 1e-4 ? [[name, whole]] : [];
+    }),
+  );
+
+const sumTimesPowers: Form = (values, samples, names) => {
+  const [base] = samples as [Sizes, ...Sizes[]];
+  const powers = fromTerms([{ times: 1, powers: powersOf(values, samples, names) }]);
+  const rest = values.map((value, i) => value / evaluate(powers, samples[i]!));
+  const terms: Term[] = [];
+  let offset = rest[0]!;
+  names.forEach((name, i) => {
+    const slope = (rest[i + 1]! - rest[0]!) / (samples[i + 1]![name]! - base[name]!);
+    if (Math.abs(slope) < 1e-6 * Math.abs(rest[0]!)) return;
+    const times = snap(slope);
+    terms.push({ times, powers: { [name]: 1 } });
+    offset -= times * base[name]!;
+  });
+  terms.push({ times: snap(offset), powers: {} });
+  return product([fromTerms(terms), powers]);
+};
+
+/** From the ratio r of two traces in which a dimension is a and b: (b + c) / (a + c) = r. */
+const productOfSums: Form = (values, samples, names) => {
+  const powers = powersOf(values, samples, names);
+  const factors = names.flatMap((name, i): Size[] => {
+    if (powers[name] !== undefined) return [fromTerms([{ times: 1, powers: { [name]: powers[name] } }])];
+    const [a, b] = [samples[0]![name]!, samples[i + 1]![name]!];
+    const ratio = values[i + 1]! / values[0]!;
+    if (ratio === 1) return [];
+    return [sum([dimension(name), snap((b - ratio * a) / (ratio - 1))])];
+  });
+  const times = snap(values[0]! / evaluate(product(factors), samples[0]!));
+  return Number.isFinite(times) ? product([times, ...factors]) : undefined;
+};
 
 /** Numbers may have passed through float32. */
 const close = (a: number, b: number): boolean => Math.abs(a - b) <= 1e-6 * Math.max(Math.abs(a), Math.abs(b));
@@ -155,13 +191,15 @@ function constant(parts: readonly Constant[], number: (values: number[]) => Size
 /** What must be equal between traces: the calls, how they are wired, and the ranks. */
 function skeleton({ calls, values, inputs, outputs, constants }: Program): string {
   return JSON.stringify([
-    calls.map(({ kernel, inputs, outputs, attrs }) => [kernel, inputs, outputs, outline(attrs)]),
+    calls.map(step),
     values.map(({ shape, dtype }) => [shape.length, dtype]),
     inputs,
     outputs,
     constants.map(({ value, data }) => [value, "everywhere" in data]),
   ]);
 }
+
+const step = ({ kernel, inputs, outputs, attrs }: Call): unknown => [kernel, inputs, outputs, outline(attrs)];
 
 function outline(value: unknown): unknown {
   if (typeof value === "number") return 0;
@@ -170,6 +208,19 @@ function outline(value: unknown): unknown {
     return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, outline(part)]));
   }
   return value;
+}
+
+/** The first difference between what two traces run. */
+function otherwise(a: Program, b: Program, at: Sizes, other: Sizes): ClaraError {
+  const place = a.calls.findIndex(
+    (call, i) => JSON.stringify(step(call)) !== JSON.stringify(b.calls[i] && step(b.calls[i])),
+  );
+  const kernel = (place >= 0 ? a : b).calls[place >= 0 ? place : a.calls.length]?.kernel;
+  const counts = `${a.calls.length} operations at ${JSON.stringify(at)}, ${b.calls.length} at ${JSON.stringify(other)}`;
+  const first = kernel
+    ? `, the first that differs is number ${(place >= 0 ? place : a.calls.length) + 1}, ${kernel}`
+    : "";
+  return depends("which operations it runs", `${counts}${first}: a loop or a condition over a size`);
 }
 
 function depends(what: string, how: string): ClaraError {

@@ -13,12 +13,18 @@ export interface ProgramOptions {
   readonly leastSizes?: Sizes | undefined;
 }
 
+/** A program, and how its outputs are put together. */
+export interface Traced {
+  readonly program: Program;
+  readonly structure: Structure;
+}
+
 /** The program of a function: traced once, or at several sizes when its specs have names, and then generalised. */
 export async function programOf(
   fn: Traceable["fn"],
   specs: Specs,
   { weights, kernelSet, leastSizes = {} }: ProgramOptions,
-): Promise<{ program: Program; structure: Structure }> {
+): Promise<Traced> {
   const names = namedSizes(specs);
   const foreign = Object.keys(leastSizes).find((name) => !names.includes(name));
   if (foreign !== undefined) {

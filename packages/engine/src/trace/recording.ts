@@ -22,8 +22,8 @@ export interface Recording {
     attrs: Attrs,
     shapes: Readonly<Record<string, Shaped>>,
   ): readonly number[];
-  constant(dataId: object, data: Data, shape: readonly number[], dtype: Dtype): number;
-  isEverywhere(id: number): boolean;
+  /** @param data the numbers, or one that is everywhere */
+  constant(dataId: object, data: Data | number, shape: readonly number[], dtype: Dtype): number;
   /** The numbers of a constant; undefined for a value that is computed. */
   dataOf(dataId: object): Data | undefined;
 }
@@ -34,8 +34,7 @@ export function createRecording(): Recording {
   const calls: Call[] = [];
   const constants: Constant[] = [];
   const constantAt = new Map<number, Constant>();
-  const add = (shape: readonly number[], dtype: Dtype): number =>
-    shapes.push({ shape: shape.map(Number), dtype }) - 1;
+  const add = (shape: readonly number[], dtype: Dtype): number => shapes.push({ shape: shape.map(Number), dtype }) - 1;
 
   return {
     calls,
@@ -56,8 +55,9 @@ export function createRecording(): Recording {
       try {
         found = kernel.infer(seen, attrs);
       } catch (error) {
-        if (error instanceof ClaraError) throw new ClaraError(error.code, error.message + callSite(), { cause: error });
-        throw error;
+        if (!(error instanceof ClaraError)) throw error;
+        const text = `compile: the TensorFlow.js kernel ${name} ${error.message}${callSite()}`;
+        throw new ClaraError(error.code, text, { cause: error });
       }
       const outputs = found.map(({ shape, dtype }) => add(shape, dtype));
       calls.push({ kernel: name, inputs, attrs: plain(attrs) as Attrs, outputs });
@@ -65,14 +65,12 @@ export function createRecording(): Recording {
     },
     constant(dataId, data, shape, dtype) {
       const value = add(shape, dtype);
-      const everywhere = data.length > 0 && data.every((number) => Object.is(number, data[0]));
-      const constant: Constant = { value, data: everywhere ? { everywhere: data[0]! } : data };
+      const constant: Constant = { value, data: typeof data === "number" ? { everywhere: data } : data };
       constants.push(constant);
       constantAt.set(value, constant);
       ids.set(dataId, value);
       return value;
     },
-    isEverywhere: (id) => "everywhere" in (constantAt.get(id)?.data ?? {}),
     dataOf(dataId) {
       const id = ids.get(dataId);
       const constant = id === undefined ? undefined : constantAt.get(id);

@@ -2,7 +2,7 @@ import { ClaraError } from "@clara/core";
 import { tf } from "@clara/tensor";
 import type { Dtype, Input, Program } from "../program.ts";
 import { prune } from "../program.ts";
-import { type KernelSet, recordWith, symbolicTensor, valueOf } from "./backend.ts";
+import { type KernelSet, recordWith, symbolicTensor, valueBehind } from "./backend.ts";
 import { createRecording } from "./recording.ts";
 
 /** What a traced function is given and gives back. */
@@ -28,7 +28,10 @@ export type Structure = number | readonly Structure[] | { readonly [key: string]
  * @throws ClaraError "engine" for what cannot be recorded: an operation without a kernel here, a random operation,
  *   a read of values, an async function; with the line that called it.
  */
-export function trace({ fn, inputs, weights, kernelSet = "fused" }: Traceable): { program: Program; structure: Structure } {
+export function trace({ fn, inputs, weights, kernelSet = "fused" }: Traceable): {
+  program: Program;
+  structure: Structure;
+} {
   const recording = createRecording();
   return recordWith(recording, kernelSet, () => {
     const ports: Input[] = [];
@@ -55,10 +58,11 @@ export function trace({ fn, inputs, weights, kernelSet = "fused" }: Traceable): 
 }
 
 function take(result: unknown, name: string, outputs: { name: string; value: number }[]): Structure {
-  if (result instanceof tf.Tensor) return outputs.push({ name: name || "output", value: valueOf(result) }) - 1;
+  if (result instanceof tf.Tensor) return outputs.push({ name: name || "output", value: valueBehind(result) }) - 1;
   const join = (key: string | number): string => (name ? `${name}.${key}` : `${key}`);
   if (Array.isArray(result)) return result.map((part, i) => take(part, join(i), outputs));
   if (result instanceof Promise) {
+    result.catch(() => {}); // it goes on without its tensors, and fails
     throw new ClaraError("engine", "compile: the function must not be async; it is called once, to be traced");
   }
   if (typeof result === "object" && result !== null && Object.getPrototypeOf(result) === Object.prototype) {

@@ -17,7 +17,10 @@ export async function ortRunner(settings: EngineSettings): Promise<Runner> {
     details: `ONNX Runtime ${ort.env.versions.node ?? ""} on ${provider}, ${threads} threads`.replace("  ", " "),
     async load(program, params, { prepack, accumulate }) {
       const folder = [...params.values()].find(({ file }) => file)?.file?.folder;
-      const { model, externalData } = lower(program, { weight: (name) => placeOf(params.get(name)!), accumulate });
+      // On a GPU everything that is frozen should already be there.
+      const shared = provider === "cpu" ? lookedUp(program) : new Set<string>();
+      const weight = (name: string): Place | undefined => placeOf(params.get(name)!, shared.has(name));
+      const { model, externalData } = lower(program, { weight, accumulate });
       const session = await ort.InferenceSession.create(model, {
         executionProviders: [provider],
         externalData: [...externalData],
@@ -72,8 +75,19 @@ function loaded(ort: Ort, session: InferenceSession, program: Program, params: R
   };
 }
 
-function placeOf({ trainable, data, file }: Param): Place | undefined {
-  if (trainable) return undefined;
+/**
+ * Weights of which only single rows are read, such as a table of word embeddings. Fed at each run, all sessions share the
+ * one array; as a part of the session each would have its copy, and be none the faster.
+ */
+function lookedUp({ inputs, calls }: Program): Set<string> {
+  const others = new Set(
+    calls.flatMap(({ kernel, inputs }) => (kernel === "GatherV2" ? [inputs.indices!] : Object.values(inputs))),
+  );
+  return new Set(inputs.filter(({ from, value }) => from === "weights" && !others.has(value)).map(({ name }) => name));
+}
+
+function placeOf({ trainable, data, file }: Param, shared: boolean): Place | undefined {
+  if (trainable || (shared && data)) return undefined;
   if (file) return { kind: "file", location: file.location, offset: file.offset, length: file.length };
   return { kind: "memory", data: new Uint8Array(data!.buffer, data!.byteOffset, data!.byteLength) };
 }

@@ -5,30 +5,61 @@ import type { HostTensor } from "../protocol.ts";
 import { evaluate, isExpression, type Size, type Sizes } from "../size.ts";
 import type { Loaded, Param, Runner } from "./runner.ts";
 import { runScripted, scriptedNames } from "./scripted-kernels.ts";
+import { numbersOf } from "./stores.ts";
 
 type Tensor = ReturnType<Tf["tensor"]>;
 
 /** Runs programs by calling their kernels again, one by one, on a back end of TensorFlow.js. */
 export async function replayRunner(
   engine: Exclude<EngineName, "compiled">,
-  { addon, cacheFolder }: EngineSettings,
+  { addon, packageFolder, cacheFolder }: EngineSettings,
 ): Promise<Runner> {
-  const { tf, details } = await loadBackend(engine, { addon, cache: cacheFolder });
+  const { tf, details } = await loadBackend(engine, { addon, packageFolder, cache: cacheFolder });
+  const weights = createWeights(tf);
   return {
     details: Object.entries(details)
       .filter(([, value]) => typeof value === "string")
       .map(([key, value]) => `${key} ${value}`)
       .join(", "),
-    load: async (program, params, { accumulate }) => replayed(tf, program, params, accumulate),
+    load: (program, params, { accumulate }) => replayed(tf, weights, program, params, accumulate),
   };
 }
 
-function replayed(
+/** Frozen parameters as tensors: one of each, for all functions that use it. */
+interface Weights {
+  take(param: Param): Promise<Tensor>;
+  giveBack(param: Param): void;
+}
+
+function createWeights(tf: Tf): Weights {
+  const held = new Map<Param, { readonly tensor: Tensor; users: number }>();
+  return {
+    async take(param) {
+      let entry = held.get(param);
+      if (!entry) {
+        const { shape, dtype } = param;
+        entry = { tensor: tf.tensor((await numbersOf(param)) as Float32Array, [...shape], dtype), users: 0 };
+        held.set(param, entry);
+      }
+      entry.users++;
+      return entry.tensor;
+    },
+    giveBack(param) {
+      const entry = held.get(param)!;
+      if (--entry.users > 0) return;
+      entry.tensor.dispose();
+      held.delete(param);
+    },
+  };
+}
+
+async function replayed(
   tf: Tf,
+  weights: Weights,
   program: Program,
   params: ReadonlyMap<string, Param>,
   accumulate: ReadonlySet<string> | undefined,
-): Loaded {
+): Promise<Loaded> {
   const plan = program.calls.map((call) => ({ call, done: [] as number[] }));
   // A value is freed after the last call that reads it, unless it is an output.
   const outputs = new Set(program.outputs.map(({ value }) => value));
@@ -41,17 +72,20 @@ function replayed(
   }
   const tensor = ({ data, shape }: HostTensor, { dtype }: Port): Tensor =>
     tf.tensor(data as Float32Array, [...shape], dtype);
+  const taken: Param[] = [];
+  const constants: Tensor[] = [];
   const frozen = new Map<number, Tensor>();
   for (const { name, value, from } of program.inputs) {
     const param = params.get(name);
     if (from !== "weights" || param!.trainable) continue;
-    if (!param!.data) throw new Error(`${name}: weights in a mapped file need the engine "compiled"`);
-    frozen.set(value, tensor({ data: param!.data, shape: param!.shape }, program.values[value]!));
+    frozen.set(value, await weights.take(param!));
+    taken.push(param!);
   }
   for (const { value, data } of program.constants) {
     if ("everywhere" in data) continue;
     const port = program.values[value]!;
-    frozen.set(value, tensor({ data, shape: port.shape as number[] }, port));
+    constants.push(tensor({ data, shape: port.shape as number[] }, port));
+    frozen.set(value, constants.at(-1)!);
   }
 
   function bind(inputs: Readonly<Record<string, HostTensor>>, sizes: Sizes): Map<number, Tensor> {
@@ -65,7 +99,14 @@ function replayed(
     for (const { value, data } of program.constants) {
       if (!("everywhere" in data)) continue;
       const { shape, dtype } = program.values[value]!;
-      live.set(value, tf.fill(shape.map((size) => evaluate(size, sizes)), evaluate(data.everywhere, sizes), dtype));
+      live.set(
+        value,
+        tf.fill(
+          shape.map((size) => evaluate(size, sizes)),
+          evaluate(data.everywhere, sizes),
+          dtype,
+        ),
+      );
     }
     return live;
   }
@@ -100,8 +141,8 @@ function replayed(
       }
     },
     async release() {
-      for (const tensor of frozen.values()) tensor.dispose();
-      frozen.clear();
+      for (const tensor of constants.splice(0)) tensor.dispose();
+      for (const param of taken.splice(0)) weights.giveBack(param);
     },
   };
 }
@@ -130,4 +171,3 @@ function settle(value: unknown, sizes: Sizes): unknown {
   }
   return value;
 }
-

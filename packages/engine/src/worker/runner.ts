@@ -10,7 +10,12 @@ export interface Param {
   readonly data?: Data;
   readonly trainable: boolean;
   /** Where they are in a file that can be mapped. */
-  readonly file?: { readonly folder: string; readonly location: string; readonly offset: number; readonly length: number };
+  readonly file?: {
+    readonly folder: string;
+    readonly location: string;
+    readonly offset: number;
+    readonly length: number;
+  };
 }
 
 /** A program that is ready to run. */

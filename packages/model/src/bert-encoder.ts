@@ -1,0 +1,116 @@
+import { ClaraError, type Weights } from "@clara/core";
+import { type BertBatch, encodeBert, encodeBertSource } from "./bert.ts";
+import { bertLayerArrays } from "./bert-arrays.ts";
+import { bertEmbeddings, type EngineEmbeddings } from "./bert-embeddings.ts";
+import { nestBert } from "./bert-params.ts";
+import type { Encoder, TokenBatch } from "./encoder.ts";
+import type { EncoderEngine, EngineParams } from "./engine.ts";
+
+export interface BertEncoderOptions<Params extends EngineParams> {
+  /** float32 tensors under Hugging Face's names for BERT. */
+  readonly weights: Weights;
+  readonly layers: number;
+  /** `H`, divides D. */
+  readonly heads: number;
+  /** Layer i is read from `<prefix>.layer.<i>.…`. @default "encoder" */
+  readonly prefix?: string;
+  /** @default 1e-12 */
+  readonly layerNormEps?: number;
+  /** Those of `bertEmbeddings`, when several encoders share them; they stay the caller's. @default the checkpoint's */
+  readonly embeddings?: EngineEmbeddings<Params>;
+}
+
+/**
+ * A BERT encoder on an engine: `encodeBert`, compiled once for every batch size and length.
+ *
+ * @param engine that of `@clara/engine`. It stays the caller's.
+ * @throws ClaraError "weights" when a tensor is missing or misshapen, "option" for impossible numbers, "engine" when the
+ *   engine fails.
+ */
+export async function bertEncoder<Params extends EngineParams>(
+  engine: EncoderEngine<Params>,
+  options: BertEncoderOptions<Params>,
+): Promise<Encoder> {
+  const { weights, layers, heads, prefix = "encoder", layerNormEps = 1e-12 } = options;
+  if (!Number.isInteger(layers) || layers < 1) {
+    throw new ClaraError("option", `bertEncoder: layers must be an integer of at least 1, got ${layers}`);
+  }
+  const embeddings = options.embeddings ?? bertEmbeddings(engine, weights);
+  const parts: Promise<EngineParams>[] = options.embeddings ? [] : [embeddings.params];
+  /** What an engine that has ended cannot free is free already. */
+  const release = async (): Promise<void> => {
+    for (const part of parts.splice(0).reverse()) await part.then((made) => made.dispose()).catch(() => {});
+  };
+  try {
+    const { width } = embeddings;
+    if (!Number.isInteger(heads) || heads < 1 || width % heads !== 0) {
+      throw new ClaraError("option", `bertEncoder: heads must divide the width ${width}, got ${heads}`);
+    }
+    // Both are on their way at once: one is checked over there while the other is made here.
+    const stack = engine.params(bertLayerArrays(weights, { layers, prefix, width }, "bertEncoder"), { transfer: true });
+    parts.push(stack);
+    const params = await Promise.all([embeddings.params, stack]);
+    const compiling = engine.compile(
+      (batch, tensors) => ({
+        states: encodeBert(nestBert(tensors), batch as BertBatch, { heads, layerNormEps }),
+      }),
+      { ids: tokens, types: tokens, mask: tokens },
+      { params, key: `${layers} layers, ${heads} heads, eps ${layerNormEps}\n${encodeBertSource}` },
+    );
+    parts.push(compiling);
+    return encoderOf(await compiling, embeddings, release);
+  } catch (error) {
+    await release();
+    throw error;
+  }
+}
+
+const tokens = { shape: ["B", "T"], dtype: "int32" } as const;
+
+function encoderOf(
+  compiled: Awaited<ReturnType<EncoderEngine<EngineParams>["compile"]>>,
+  embeddings: EngineEmbeddings<EngineParams>,
+  release: () => Promise<void>,
+): Encoder {
+  let disposed = false;
+  return {
+    width: embeddings.width,
+    async run(batch, { signal } = {}) {
+      if (disposed) throw new ClaraError("engine", "encoder.run: the encoder has been disposed; create another");
+      check(batch, embeddings);
+      const { ids, types, mask, shape } = batch;
+      const inputs = { ids: { data: ids, shape }, types: { data: types, shape }, mask: { data: mask, shape } };
+      const { states } = await compiled.run(inputs, { signal });
+      return states!.data as Float32Array;
+    },
+    async dispose() {
+      disposed = true;
+      await release();
+    },
+  };
+}
+
+function check(
+  { ids, types, mask, shape }: TokenBatch,
+  { vocabulary, kinds, positions }: EngineEmbeddings<EngineParams>,
+): void {
+  const [B, T] = shape;
+  if (!(B >= 1 && T >= 1) || [ids, types, mask].some((array) => array.length !== B * T)) {
+    const got = `ids ${ids.length}, types ${types.length}, mask ${mask.length}`;
+    throw new ClaraError("shape", `encoder.run: ids, types and mask must have ${B}*${T} numbers, got ${got}`);
+  }
+  if (T > positions) {
+    throw new ClaraError("shape", `encoder.run: the model has ${positions} positions, got ${T} tokens; cut the text`);
+  }
+  const foreign = ids.find((id) => id < 0 || id >= vocabulary);
+  if (foreign !== undefined) {
+    throw new ClaraError(
+      "input",
+      `encoder.run: ids must be from 0 to ${vocabulary - 1}, got ${foreign}; is the tokenizer the model's?`,
+    );
+  }
+  const unknown = types.find((type) => type < 0 || type >= kinds);
+  if (unknown !== undefined) {
+    throw new ClaraError("input", `encoder.run: types must be from 0 to ${kinds - 1}, got ${unknown}`);
+  }
+}
