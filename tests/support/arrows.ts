@@ -45,4 +45,5 @@ const BACK_END = /^packages\/retrieval\/src\/(back-?ends|retrievers)\//;
  * The engine's worker maps weights and keeps traced programs; native libraries are found on disk, and are told by the
  * environment, before they load, not to report home and not to print.
  */
-const WORKER = /^packages\/engine\/src\/(worker|channel|worker\/(stores|program-cache)|backends\/(environment|find-install))\.ts$/;
+const WORKER =
+  /^packages\/engine\/src\/(worker|channel|worker\/(stores|program-cache)|backends\/(environment|find-install))\.ts$/;

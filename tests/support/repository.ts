@@ -46,7 +46,17 @@ export function read(path: string): string {
 }
 
 /** What .gitignore keeps out, and git itself. */
-const IGNORED = new Set([".git", "node_modules", "dist", ".turbo", ".clara", "coverage", ".cache", ".peers", "scratch"]);
+const IGNORED = new Set([
+  ".git",
+  "node_modules",
+  "dist",
+  ".turbo",
+  ".clara",
+  "coverage",
+  ".cache",
+  ".peers",
+  "scratch",
+]);
 
 /** Every file below a folder that git does not ignore, as paths in the repository with `/`, sorted. */
 export function files(folder = "."): string[] {

@@ -38,7 +38,11 @@ describe("a function compiled under a key", () => {
 
   it("is traced again under another key, for other specs, and without a key", async () => {
     await run({ key: "double 1" });
-    for (const again of [() => run({ key: "double 2" }), () => run({ key: "double 1" }, { x: { shape: [3] } }), () => run({})]) {
+    for (const again of [
+      () => run({ key: "double 2" }),
+      () => run({ key: "double 1" }, { x: { shape: [3] } }),
+      () => run({}),
+    ]) {
       const before = calls;
       expect(await again()).toEqual([2, 4, 6]);
       expect(calls).toBeGreaterThan(before);

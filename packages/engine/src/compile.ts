@@ -91,12 +91,15 @@ export async function compileWith<Outputs extends tf.TensorContainer>(
   });
 }
 
-/** The program that is on disk under a key, or else made and put there. */
+/** Those of this process: a second function under a key needs no trace, with or without a folder. */
+const programs = new Map<string, Traced>();
+
+/** The program that is known under a key, in this process or on disk, or else made and put there. */
 async function kept(connection: Connection, key: string, make: () => Promise<Traced>): Promise<Traced> {
-  const found = await connection.request("recall", () => ({ key }));
-  if (found !== undefined) return found as Traced;
-  const value = await make();
-  await connection.request("keep", () => ({ key, value }));
+  const known = programs.get(key) ?? ((await connection.request("recall", () => ({ key }))) as Traced | undefined);
+  const value = known ?? (await make());
+  programs.set(key, value);
+  if (known === undefined) await connection.request("keep", () => ({ key, value }));
   return value;
 }
 

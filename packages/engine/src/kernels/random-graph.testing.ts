@@ -1,6 +1,7 @@
 import { tf } from "@clara/tensor";
 import { type Argument, bools, type Fn, floats, ints, tensorOf } from "./check.testing.ts";
-import { type Graph, operations, type Random, type Step } from "./random-operations.testing.ts";
+import { operations } from "./random-operations.testing.ts";
+import type { Graph, Random, Step } from "./random-values.testing.ts";
 
 /** A function made by chance, and arguments for it. */
 export interface RandomGraph {

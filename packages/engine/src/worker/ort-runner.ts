@@ -102,7 +102,6 @@ function make(dtype: Dtype, shape: readonly number[]): Data {
   return dtype === "bool" ? new Uint8Array(size) : new Float32Array(size);
 }
 
-
 async function load(): Promise<Ort> {
   try {
     return await import("onnxruntime-node");
