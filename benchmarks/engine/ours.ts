@@ -1,5 +1,12 @@
 import type { Weights } from "../../packages/core/src/index.ts";
-import type { Decoder, Engine, HostTensor, HostTensors, TensorFunction } from "../../packages/engine/src/index.ts";
+import type {
+  Decoder,
+  Engine,
+  HostTensor,
+  HostTensors,
+  Specs,
+  TensorFunction,
+} from "../../packages/engine/src/index.ts";
 import {
   bertEmbeddingArrays,
   bertEncoder,
@@ -23,8 +30,15 @@ import { loraScale, shape } from "./inputs.ts";
 
 const eps = 1e-12;
 
+export interface Inputs {
+  readonly model: HostTensors;
+  readonly head: HostTensors;
+  readonly lora: HostTensors;
+  readonly batch: HostTensors;
+}
+
 /** The weights of a file of `inputs.ts`, by our paths: the model, its head, and the updates `lora.<layer>.<map>.<a|b>`. */
-export function readInputs(weightsFile: Uint8Array, batchFile: Uint8Array) {
+export function readInputs(weightsFile: Uint8Array, batchFile: Uint8Array): Inputs {
   const weights: Weights = readWeights(weightsFile);
   const { layers, width, classes } = shape;
   const head = weights["head.weight"]!.data;
@@ -83,11 +97,11 @@ export const loss = (inputs: Record<string, tf.Tensor>, params: Record<string, t
   return crossEntropy(logits as tf.Tensor2D, labels);
 };
 
-export const lossSpecs = {
+export const lossSpecs: Specs = {
   ids: { shape: ["B", "T"], dtype: "int32" },
   mask: { shape: ["B", "T"], dtype: "int32" },
   labels: { shape: ["B"], dtype: "int32" },
-} as const;
+};
 
 /** The batch in parts of some rows: arrays of a part stay in the cores' caches. */
 export function parts(batch: HostTensors, rows: number): HostTensors[] {
@@ -147,7 +161,11 @@ export async function createOurDecoder(engine: Engine, model: HostTensors): Prom
 }
 
 /** Embeds texts as its users would: tokens, batches of like lengths, mean over the tokens, length 1. */
-export async function createEmbedder(engine: Engine, weightsFile: Uint8Array, tokenizerJson: string) {
+export async function createEmbedder(
+  engine: Engine,
+  weightsFile: Uint8Array,
+  tokenizerJson: string,
+): Promise<(texts: readonly string[], batchTokens?: number) => Promise<Float32Array[]>> {
   const tokenizer = wordPiece(JSON.parse(tokenizerJson));
   const encoder = await bertEncoder(engine, {
     weights: readWeights(weightsFile),

@@ -132,7 +132,7 @@ describe("bertEmbeddings", () => {
       bertEncoder(engine, { weights, layers, heads, embeddings }),
       bertEncoder(engine, { weights, layers: 1, heads, embeddings }),
     ]);
-    expect(engine.log.filter((line) => line.endsWith("shared"))).toEqual(["params 5 shared"]);
+    expect(engine.log.filter((line) => line === "params 5").length).toBe(1);
     const states = await both[1].run(batchOf([[4, 5]]));
     expectClose(tf.tensor1d(states), bertInLoops(weights, [4, 5], [0, 0], { layers: 1, heads }), { absolute: 1e-5 });
     for (const encoder of both) await encoder.dispose();

@@ -23,8 +23,8 @@ export function eagerEngine(): EncoderEngine<Store> & { readonly log: string[]; 
   return {
     log,
     alive,
-    async params(arrays, { shared = false } = {}) {
-      log.push(`params ${Object.keys(arrays).length}${shared ? " shared" : ""}`);
+    async params(arrays) {
+      log.push(`params ${Object.keys(arrays).length}`);
       return { arrays, ...live("params") };
     },
     async compile(fn, specs, { params, key }) {

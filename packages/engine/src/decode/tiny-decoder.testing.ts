@@ -16,8 +16,16 @@ export const tiny: TinySizes = { layers: 2, heads: 4, keyHeads: 2, headWidth: 8,
 
 type Tensors = Record<string, tf.Tensor>;
 
+export interface TinyDecoder {
+  readonly arrays: HostTensors;
+  readonly step: TensorFunction<Tensors>;
+  readonly prompt: TensorFunction<Tensors>;
+  readonly logitsOf: (ids: readonly number[]) => Float32Array;
+  readonly cache: { readonly layers: number; readonly keyHeads: number; readonly headWidth: number };
+}
+
 /** A causal decoder with all that large ones have: RMS norm, rotary positions, grouped keys, SwiGLU, a tied head. */
-export function tinyDecoder({ layers, heads, keyHeads, headWidth, hidden, words }: TinySizes = tiny) {
+export function tinyDecoder({ layers, heads, keyHeads, headWidth, hidden, words }: TinySizes = tiny): TinyDecoder {
   const D = heads * headWidth;
   const G = keyHeads * headWidth;
   const shapes: Record<string, number[]> = { words: [words, D], norm: [D] };

@@ -57,7 +57,7 @@ export const forwardOnly =
 
 /** With a partner: another value that broadcasts, or a new argument of a smaller or the same shape. */
 export const onPair =
-  (run: (a: tf.Tensor, b: tf.Tensor) => tf.Tensor, { alike = false } = {}): Operation =>
+  (run: (a: tf.Tensor, b: tf.Tensor) => tf.Tensor, { alike = false }: { alike?: boolean } = {}): Operation =>
   ({ pick, shape, float, random }) => {
     const a = pick(isFloat);
     if (a === undefined) return undefined;
