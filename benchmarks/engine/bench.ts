@@ -146,7 +146,7 @@ const works: Readonly<Record<string, (threads: number) => Promise<unknown>>> = {
         transformers: () => peer.ask({ do: "embed", texts, batch: 32 }),
         transformersSorted: () => peer.ask({ do: "embed", texts: sorted, batch: 32 }),
       },
-      { rounds: Math.min(rounds, 3), warmUp: 0 },
+      { rounds: Math.min(rounds, 2), warmUp: 0 },
     );
     const [mine] = await embed(texts.slice(0, 1));
     const { first } = (await peer.ask({ do: "embed", texts: texts.slice(0, 1) })) as unknown as { first: number[] };

@@ -115,23 +115,16 @@ describe("a store over arrays", () => {
     shape,
   });
 
-  it("of trainable parameters is one array, matrices before vectors", async () => {
-    const store = await createStore({ arrays: { bias: array(2), w: array(2, 3), v: array(1, 1) } }, true);
-    expect([...store.keys()]).toEqual(["w", "v", "bias"]);
-    const { buffer } = store.get("w")!.data!;
-    expect([...new Float32Array(buffer as ArrayBuffer)]).toEqual([2, 2, 2, 2, 2, 2, 2, 1, 1]);
-    expect([...store.values()].map(({ data }) => [data!.buffer === buffer, data!.byteOffset])).toEqual([
-      [true, 0],
-      [true, 24],
-      [true, 28],
-    ]);
-  });
-
-  it("of frozen parameters keeps the arrays and their types", async () => {
+  it("keeps the arrays and their types; only float32 can be trained", async () => {
     const w = array(2);
     const store = await createStore({ arrays: { w, b: { data: new Uint8Array(1), shape: [] } } }, false);
     expect(store.get("w")!.data).toBe(w.data);
     expect([...store.values()].map(({ dtype }) => dtype)).toEqual(["float32", "bool"]);
+    expect((await createStore({ arrays: { w } }, true)).get("w")).toMatchObject({ data: w.data, trainable: true });
+    const ids = { data: Int32Array.of(1), shape: [1] };
+    await expect(createStore({ arrays: { ids } }, true)).rejects.toThrow(
+      "only float32 can be trained, and ids is int32",
+    );
   });
 
   it("finds the first number that is not finite", () => {

@@ -2,7 +2,7 @@ import { open } from "node:fs/promises";
 import { join, parse, relative, resolve } from "node:path";
 import { ClaraError } from "@clara/core";
 import type { Data, Dtype } from "../program.ts";
-import type { HostTensors, ParamSource } from "../protocol.ts";
+import type { ParamSource } from "../protocol.ts";
 import type { Param } from "./runner.ts";
 
 export type Store = ReadonlyMap<string, Param>;
@@ -19,42 +19,18 @@ export async function createStore(source: ParamSource, trainable: boolean): Prom
     return mapFile(resolve(source.file));
   }
   for (const [name, { data }] of Object.entries(source.arrays)) checkFinite("engine.params", name, data);
-  return trainable ? flatStore(source.arrays) : frozenStore(source.arrays);
-}
-
-function frozenStore(arrays: HostTensors): Store {
   return new Map(
-    Object.entries(arrays).map(([name, { shape, data }]) => [
-      name,
-      { shape, data, dtype: dtypeOf(data), trainable: false },
-    ]),
+    Object.entries(source.arrays).map(([name, { shape, data }]) => {
+      const dtype = dtypeOf(data);
+      if (trainable && dtype !== "float32") {
+        throw new ClaraError(
+          "option",
+          `engine.params: only float32 can be trained, and ${name} is ${dtype}; put it into a frozen store`,
+        );
+      }
+      return [name, { shape, data, dtype, trainable }];
+    }),
   );
-}
-
-/**
- * All parameters in one array, so that the optimizer goes over it in few strides. Vectors come last: weight decay
- * usually leaves them out, and what is treated alike then lies together.
- */
-function flatStore(arrays: HostTensors): Store {
-  const entries = Object.entries(arrays).sort(
-    ([, a], [, b]) => Number(a.shape.length < 2) - Number(b.shape.length < 2),
-  );
-  const flat = new Float32Array(entries.reduce((size, [, { data }]) => size + data.length, 0));
-  let offset = 0;
-  const store = new Map<string, Param>();
-  for (const [name, { shape, data }] of entries) {
-    if (!(data instanceof Float32Array)) {
-      throw new ClaraError(
-        "option",
-        `engine.params: only float32 can be trained, and ${name} is ${dtypeOf(data)}; put it into a frozen store`,
-      );
-    }
-    const place = flat.subarray(offset, offset + data.length);
-    place.set(data);
-    store.set(name, { shape, data: place, dtype: "float32", trainable: true });
-    offset += data.length;
-  }
-  return store;
 }
 
 /** NaN in a weight turns every answer into NaN, without an error: better none at all. */
