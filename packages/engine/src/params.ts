@@ -35,11 +35,10 @@ export async function createParams(
   const from: ParamSource = isSource(source) ? source : { arrays: source };
   if ("arrays" in from)
     for (const [name, array] of Object.entries(from.arrays)) checkArray("engine.params", name, array);
-  const shapes = await connection.request(
-    "params",
-    () => ({ id, source: "arrays" in from && !transfer ? { arrays: copies(from.arrays) } : from, trainable }),
-    { transfer: ({ source }) => ("arrays" in source ? buffersOf(source.arrays) : []) },
-  );
+  const sent = "arrays" in from && !transfer ? { arrays: await copies(from.arrays) } : from;
+  const shapes = await connection.request("params", () => ({ id, source: sent, trainable }), {
+    transfer: ({ source }) => ("arrays" in source ? buffersOf(source.arrays) : []),
+  });
   const check = (where: string, name: string): Params["shapes"][string] => {
     const known = shapes[name];
     if (known) return known;
@@ -74,10 +73,20 @@ export async function createParams(
 }
 
 /** Copies that are moved: an array that is sent as it is would be copied twice on its way. */
-function copies(arrays: HostTensors): HostTensors {
-  return Object.fromEntries(
-    Object.entries(arrays).map(([name, { data, shape }]) => [name, { data: data.slice(), shape }]),
-  );
+/** Bytes after which others have their turn. */
+const turn = 2 ** 25;
+
+async function copies(arrays: HostTensors): Promise<HostTensors> {
+  const made: Record<string, HostTensor> = {};
+  let bytes = 0;
+  for (const [name, { data, shape }] of Object.entries(arrays)) {
+    made[name] = { data: data.slice(), shape };
+    bytes += data.byteLength;
+    if (bytes < turn) continue;
+    bytes = 0;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  return made;
 }
 
 function buffersOf(arrays: HostTensors): ArrayBuffer[] {

@@ -16,7 +16,16 @@ export function generalise(traces: readonly Program[], samples: readonly Sizes[]
   traces.forEach((program, i) => {
     if (skeleton(program) !== expected) throw otherwise(base, program, samples[0]!, samples[i]!);
   });
-  const size = (values: readonly number[], where: () => string): Size => fit(values, samples, names, where);
+  // A few sizes make up all shapes: each is fitted once.
+  const fitted = new Map<string, Size>();
+  const size = (values: readonly number[], where: () => string): Size => {
+    const [first] = values as [number, ...number[]];
+    if (values.every((value) => Object.is(value, first))) return first;
+    const key = values.join(" ");
+    const found = fitted.get(key) ?? fit(values, samples, names, where);
+    fitted.set(key, found);
+    return found;
+  };
   const makerOf = (value: number): string => {
     const call = base.calls.find(({ outputs }) => outputs.includes(value));
     return call ? `what ${call.kernel} gives` : "a constant";
@@ -82,8 +91,6 @@ function fit(
   names: readonly string[],
   where: () => string,
 ): Size {
-  const [first] = values as [number, ...number[]];
-  if (values.every((value) => Object.is(value, first))) return first;
   const candidates = [sumTimesPowers, productOfSums].map((form) => form(values, samples, names));
   const found = candidates.find(
     (size) => size !== undefined && values.every((value, i) => close(evaluate(size, samples[i]!), value)),
