@@ -21,7 +21,11 @@ export interface CompressorOptions {
 export interface CompressOptions {
   /** Tokens averaged into one memory token, 1 to 256. @default 16 */
   readonly rate?: number;
-  /** Tokens of one run of the encoder, padding included; a longer sequence runs alone. @default 4096 */
+  /**
+   * Tokens of one run of the encoder, padding included; a longer sequence runs alone. Larger runs are slower: their states leave
+   * the processor's cache.
+   * @default 1024
+   */
   readonly batchTokens?: number;
   /** Called after each batch with the passages that are finished, and all. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
@@ -52,7 +56,7 @@ export function createCompressor({ encoder, tokenizer, maxTokens = 256 }: Compre
 
   async function compress(
     passages: readonly CompressibleText[],
-    { rate = 16, batchTokens = 4096, onProgress, signal }: CompressOptions = {},
+    { rate = 16, batchTokens = 1024, onProgress, signal }: CompressOptions = {},
   ): Promise<Memory[]> {
     checkInteger("compress: rate", rate, 1, maxRate);
     checkInteger("compress: batchTokens", batchTokens, 1);
