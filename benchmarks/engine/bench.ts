@@ -4,9 +4,10 @@
 //   node --conditions=@clara/source benchmarks/engine/bench.ts --only step --rounds 3 --threads 1     writes nothing
 // Peak memory and starting are measured in processes of their own, which this file starts as itself: --alone <what>.
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { createEngine, type Engine, type HostTensors } from "../../packages/engine/src/index.ts";
 import { alternate, compare, type Side, startPyTorch, startTransformers, timed, writeResults } from "./harness.ts";
@@ -130,6 +131,7 @@ const works: Readonly<Record<string, (threads: number) => Promise<unknown>>> = {
     }
   },
   embed: async (threads) => {
+    if (!existsSync(modelFolder())) return { skipped: "needs all-MiniLM-L6-v2: name its folder in CLARA_MINILM" };
     const folder = new URL(".peers/models/all-MiniLM-L6-v2/", import.meta.url);
     const weights = readFileSync(new URL("model.safetensors", modelFolder()));
     const engine = await createEngine({ prefer: "compiled", threads });
@@ -166,7 +168,8 @@ const works: Readonly<Record<string, (threads: number) => Promise<unknown>>> = {
 
 /** The folder of all-MiniLM-L6-v2 in safetensors, which is not in the repository. */
 function modelFolder(): URL {
-  return new URL(process.env.CLARA_MINILM ?? "../../../shared/models/all-MiniLM-L6-v2/", import.meta.url);
+  const { CLARA_MINILM: given } = process.env;
+  return given ? pathToFileURL(`${given}/`) : new URL("../../../shared/models/all-MiniLM-L6-v2/", import.meta.url);
 }
 
 /** Work whose process is measured as a whole. */

@@ -1,8 +1,8 @@
-import { ClaraError, type Evidence, type Memory } from "@clara/core";
+import { ClaraError, type Evidence, type Generator, type Memory } from "@clara/core";
 import type { Encoder } from "@clara/model";
 import { describe, expect, it } from "vitest";
 import { letters } from "./letters.testing.ts";
-import { quoteGenerator } from "./quote-generator.ts";
+import { type QuoteGeneratorOptions, quoteGenerator } from "./quote-generator.ts";
 
 /** An encoder that is a function of the id: "<" begins an answer, ">" ends one, "{" and "}" do so half as much; CLS gives 1. */
 const marks: Record<number, [number, number]> = { 60: [4, 0], 62: [0, 4], 123: [2, 0], 125: [0, 2], 1: [0.5, 0.5] };
@@ -17,15 +17,10 @@ const encoder: Encoder = {
 };
 const head = { weight: Float32Array.from([1, 0, 0, 1]), bias: new Float32Array(2) };
 const confidence = { bias: 0, margin: 1, support: 0 };
-const generator = quoteGenerator({
-  encoder,
-  head,
-  tokenizer: letters,
-  confidence,
-  windows: 1,
-  neighbours: 0,
-  secondLook: 0,
-});
+/** The generator with one window, no neighbours, and what a test is about. */
+const quoting = (options: Partial<QuoteGeneratorOptions>): Generator =>
+  quoteGenerator({ encoder, head, tokenizer: letters, confidence, windows: 1, neighbours: 0, ...options });
+const generator = quoting({ secondLook: 0 });
 
 /** Two windows; the first vector points along x, the second along y. */
 function memory(spans: number[]): Memory {
@@ -73,43 +68,18 @@ describe("quoteGenerator", () => {
     const text = "{first}  <second>";
     const given = [evidence("a", text, { memory: memory([0, 7, 9, 17]) })];
     const first = Float32Array.from([1, 0]);
-    const doubtful = quoteGenerator({
-      encoder,
-      head,
-      tokenizer: letters,
-      confidence,
-      windows: 1,
-      neighbours: 0,
-      secondLook: 4,
-    });
+    const doubtful = quoting({ secondLook: 4 });
     // "{first}" has a margin of 3 and is not enough: "<second>" is found by reading on, and the tokens say so.
     expect(await doubtful.generate({ text: "q", vector: first }, given, { context: "mixed" })).toMatchObject({
       answer: "<second>",
       tokens: { text: 17, read: 24 },
     });
-    const content = quoteGenerator({
-      encoder,
-      head,
-      tokenizer: letters,
-      confidence,
-      windows: 1,
-      neighbours: 0,
-      secondLook: 3,
-    });
+    const content = quoting({ secondLook: 3 });
     expect(await content.generate({ text: "q", vector: first }, given, { context: "mixed" })).toMatchObject({
       answer: "{first}",
       tokens: { read: 7 },
     });
-    const none = quoteGenerator({
-      encoder,
-      head,
-      tokenizer: letters,
-      confidence,
-      windows: 1,
-      neighbours: 0,
-      secondLook: 4,
-      secondLookPassages: 0,
-    });
+    const none = quoting({ secondLook: 4, secondLookPassages: 0 });
     expect(await none.generate({ text: "q", vector: first }, given, { context: "mixed" })).toMatchObject({
       answer: "{first}",
     });

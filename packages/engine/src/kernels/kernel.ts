@@ -22,7 +22,7 @@ export interface Operand extends Port {
   readonly stretched?: Operand;
 }
 
-type OnnxAttribute = number | string | readonly number[] | { readonly float: number };
+export type OnnxAttribute = number | string | readonly number[] | { readonly float: number };
 
 /** Writes ONNX nodes. Equal nodes are written once. */
 export interface Emitter {

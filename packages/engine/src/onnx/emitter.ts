@@ -1,8 +1,8 @@
 import { ClaraError } from "@clara/core";
-import { type Emitter, type EmitterOptions, onnxTypes } from "../kernels/kernel.ts";
+import { type Emitter, type EmitterOptions, type OnnxAttribute, type OnnxType, onnxTypes } from "../kernels/kernel.ts";
 import type { Data, Dtype, Program } from "../program.ts";
 import { isExpression, type Size, text } from "../size.ts";
-import type { Attribute, DataType, Initializer, Node } from "./model.ts";
+import type { Initializer, Node } from "./model.ts";
 
 /** A graph being written. */
 export interface Writing {
@@ -40,7 +40,7 @@ export function createEmitter(program: Program, options: EmitterOptions): Writin
     written.set(key, [name]);
     return name;
   };
-  const initializer = (type: DataType, shape: readonly number[], data: Data | BigInt64Array): string => {
+  const initializer = (type: OnnxType, shape: readonly number[], data: Data | BigInt64Array): string => {
     const name = `constant_${count++}`;
     initializers.push({ name, type, shape, place: { kind: "model", data: raw(data) } });
     return name;
@@ -151,7 +151,7 @@ export function createEmitter(program: Program, options: EmitterOptions): Writin
 }
 
 /** Unlike JSON, this has infinities. */
-function keyOf(value: Attribute): string {
+function keyOf(value: OnnxAttribute): string {
   return typeof value === "object" && "float" in value ? `${value.float}` : JSON.stringify(value);
 }
 

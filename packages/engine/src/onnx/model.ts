@@ -1,14 +1,11 @@
+import { type OnnxAttribute, type OnnxType, onnxTypes } from "../kernels/kernel.ts";
 import type { Size } from "../size.ts";
 import { bytes, encode, type Fields, float, int, message, text } from "./protobuf.ts";
-
-/** Numbers of ONNX's TensorProto.DataType. */
-export const dataTypes = { float32: 1, uint8: 2, int32: 6, int64: 7, bool: 9 } as const;
-export type DataType = keyof typeof dataTypes;
 
 /** An input or output of a graph; a size that depends on named dimensions is free. */
 export interface GraphPort {
   readonly name: string;
-  readonly type: DataType;
+  readonly type: OnnxType;
   readonly shape: readonly Size[];
 }
 
@@ -19,7 +16,7 @@ export type Place =
 
 export interface Initializer {
   readonly name: string;
-  readonly type: DataType;
+  readonly type: OnnxType;
   readonly shape: readonly number[];
   readonly place: Place;
 }
@@ -29,10 +26,8 @@ export interface Node {
   readonly domain: string;
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
-  readonly attributes: Readonly<Record<string, Attribute>>;
+  readonly attributes: Readonly<Record<string, OnnxAttribute>>;
 }
-
-export type Attribute = number | string | readonly number[] | { readonly float: number };
 
 export interface OnnxModel {
   readonly model: Uint8Array;
@@ -87,7 +82,7 @@ function nodeFields({ op, domain, inputs, outputs, attributes }: Node): Fields[]
   ];
 }
 
-function attributeFields(name: string, value: Attribute): Fields[] {
+function attributeFields(name: string, value: OnnxAttribute): Fields[] {
   if (typeof value === "number") return [text(1, name), int(3, value), int(20, 2)];
   if (typeof value === "string") return [text(1, name), text(4, value), int(20, 3)];
   if ("float" in value) return [text(1, name), float(2, value.float), int(20, 1)];
@@ -95,7 +90,7 @@ function attributeFields(name: string, value: Attribute): Fields[] {
 }
 
 function initializerFields({ name, type, shape, place }: Initializer): Fields[] {
-  const fields = [...shape.map((size) => int(1, size)), int(2, dataTypes[type]), text(8, name)];
+  const fields = [...shape.map((size) => int(1, size)), int(2, onnxTypes[type]), text(8, name)];
   if (place.kind === "model") return [...fields, bytes(9, place.data)];
   const at =
     place.kind === "file"
@@ -107,5 +102,5 @@ function initializerFields({ name, type, shape, place }: Initializer): Fields[] 
 
 function portFields({ name, type, shape }: GraphPort): Fields[] {
   const dims = shape.map((size) => message(1, typeof size === "number" ? int(1, size) : text(2, JSON.stringify(size))));
-  return [text(1, name), message(2, message(1, int(1, dataTypes[type]), message(2, ...dims)))];
+  return [text(1, name), message(2, message(1, int(1, onnxTypes[type]), message(2, ...dims)))];
 }
