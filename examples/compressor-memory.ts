@@ -19,14 +19,14 @@ const passages = [
   { title: "Stoves", text: "The stove burns gas and boils a litre of water in three minutes." },
 ];
 const memories = await compressor.compress(passages, { rate: 8 });
-const question = await compressor.query("How heavy is the tent?");
+const { vector: question } = await compressor.query("How heavy is the tent?");
 
 for (const [i, memory] of memories.entries()) {
   const scores = windowScores(question, memory);
   const best = scores.indexOf(Math.max(...scores));
   const [start, end] = memory.spans.subarray(2 * best);
   const bytes = quantizeMemory(memory).values.length;
-  console.log(`${maxCosine(question, memory).toFixed(2)}, ${memory.count} vectors, ${bytes} bytes in int8`);
+  console.log(`${maxCosine(question, memory).toFixed(2)}, ${memory.count} vectors, ${bytes} bytes in int4`);
   console.log(`  closest: ${passages[i]!.text.slice(start, end)}`);
 }
 await engine.dispose();

@@ -35,7 +35,7 @@ const memories = await compressor.compress(passages, { rate: 16 });
 const evidence = passages.map((passage, i) => ({ ...passage, memory: memories[i]!, score: 1 }));
 
 const question = "How long does a refund take?";
-const query = { text: question, vector: await compressor.query(question) };
+const query = { text: question, ...(await compressor.query(question)) };
 for (const context of ["mixed", "text"] as const) {
   const generated = await generator.generate(query, evidence, { context });
   const quote = generated?.quotes[0];

@@ -19,20 +19,20 @@ const memory = {
   rate: 16,
   count: 1,
   width: 2,
-  values: Int8Array.from([127, -64]),
-  scales: Float32Array.from([0.01]),
+  bits: 4 as const,
+  values: Int8Array.from([0x17]), // 7 and 1: two numbers a byte
+  scales: Uint16Array.from([0x3c00]), // 1 in float16
   tokens: Uint16Array.from([7]),
   spans: Uint32Array.from([0, 26]),
 };
 
 const directory = await mkdtemp(join(tmpdir(), "pack-"));
 await writePack(directory, {
-  identity: { model: "example-1", tokenizer: "example-1", analyzer: englishAnalyzer.id, rate: 16, width: 2 },
+  identity: { model: "example-1", tokenizer: "example-1", analyzer: englishAnalyzer.id, rate: 16, width: 2, bits: 4 },
   content: {
     documents: [document],
     passages: [passage],
     memories: new Map([[passage.id, memory]]),
-    keys: new Map([[passage.id, Float32Array.from([1.27, -0.64])]]),
   },
 });
 

@@ -1,14 +1,16 @@
 // Measures answers and search on evaluation sets, and writes results.json and the tables of docs/results.md. By hand:
 //   node --conditions=@clara/source benchmarks/quality/bench.ts <data folder> [--records 300]
-// With --part search | answers, --files and --contexts only that is measured; the rest stays as results.json has it.
+// With --part search | answers | first-token, --files and --contexts only that is measured; the rest stays as results.json has it.
+// first-token is not a part of "both": it wants an idle machine.
 // The folder holds eval/*.jsonl.gz, squad-retrieval/, nq-retrieval/ and docs-rag-eval/ (their sources are in docs/results.md).
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus, totalmem } from "node:os";
 import { parseArgs } from "node:util";
 import { gunzipSync } from "node:zlib";
 import type { Context } from "@clara/core";
-import { type BeirSet, readBeir, readRecords } from "@clara/evaluation";
+import { type BeirSet, type EvaluationRecord, readBeir, readRecords } from "@clara/evaluation";
 import { linesOf, plainOrGzipped } from "../../apps/rag-master/src/commands/lines.ts";
+import { type Comparison, compareRuns, recordKey } from "../../apps/rag-master/src/compare-runs.ts";
 import { defaultConfig } from "../../apps/rag-master/src/config/index.ts";
 import {
   corpusOfRecord,
@@ -24,7 +26,8 @@ import {
 } from "../../apps/rag-master/src/evaluate-retrieval.ts";
 import { loadModel } from "../../apps/rag-master/src/model.ts";
 import { searches } from "../../apps/rag-master/src/search-corpus.ts";
-import { answerTable, searchTable } from "./tables.ts";
+import { type FirstToken, measureFirstToken } from "./first-token.ts";
+import { answerTable, differenceTable, firstTokenTable, searchTable } from "./tables.ts";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -38,9 +41,10 @@ const { values, positionals } = parseArgs({
 const [folder] = positionals;
 if (folder === undefined)
   throw new Error(
-    "usage: bench.ts <data folder> [--records n] [--part search|answers] [--files a,b] [--contexts text,mixed]",
+    "usage: bench.ts <data folder> [--records n] [--part search|answers|first-token] [--files a,b] [--contexts text,mixed]",
   );
 const limit = Number(values.records);
+const timesOnly = values.part === "first-token";
 const contexts = values.contexts.split(",") as Context[];
 
 const allFiles = [
@@ -65,8 +69,11 @@ const file = new URL("results.json", import.meta.url);
 const kept = existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : {};
 const search: Record<string, RetrievalSummary[]> = kept.search ?? {};
 const answers: Record<string, EvaluationSummary[]> = kept.answers ?? {};
-if (values.part !== "answers") await measureSearch();
-if (values.part !== "search") await measureAnswers();
+const differences: Record<string, Comparison> = kept.differences ?? {};
+const firstToken: Record<string, FirstToken[]> = kept.firstToken ?? {};
+if (values.part === "search" || values.part === "both") await measureSearch();
+if (values.part === "answers" || values.part === "both") await measureAnswers();
+if (timesOnly) await measureTimes();
 await model.dispose();
 
 async function measureSearch(): Promise<void> {
@@ -95,24 +102,61 @@ async function measureAnswers(): Promise<void> {
     for (const summary of fresh) console.log(name, JSON.stringify(summary));
     const other = (answers[name] ?? []).filter(({ context }) => !contexts.includes(context));
     answers[name] = [...other, ...fresh].sort((a, b) => (a.context > b.context ? -1 : 1));
+    const difference = contexts.includes("text") && contexts.includes("mixed") ? mixedLessText(outcomes) : null;
+    if (difference !== null) differences[name] = difference;
+    save();
+  }
+}
+
+/** `text` as the earlier run: the same records in the same process. */
+function mixedLessText({ mixed, text }: Record<Context, Outcome[]>): Comparison | null {
+  const earlier = new Map(text.map(({ record, answer }) => [recordKey(record), answer.answer ?? ""]));
+  return compareRuns(mixed, earlier);
+}
+
+async function measureTimes(): Promise<void> {
+  const timed = values.files?.split(",") ?? ["squad.oracle5", "nq.oracle5", "squad.oracle20", "nq.oracle20"];
+  for (const name of timed) {
+    const records: EvaluationRecord[] = [];
+    for await (const record of first(readRecords(linesOf(`${folder}/eval/${name}.jsonl.gz`), name), limit))
+      records.push(record);
+    const documents = Math.max(...records.map(({ docs = [] }) => docs.length));
+    firstToken[name] = [];
+    // All documents of a record read, and as many as an answer usually uses.
+    for (const topK of new Set([documents, Math.min(documents, config.reranking.topK)])) {
+      const times = await measureFirstToken(records, model, config, { rate: 16, topK });
+      firstToken[name].push(times);
+      console.log(name, JSON.stringify(times));
+    }
     save();
   }
 }
 
 /** After each file, so that a run that is stopped leaves what it measured. */
 function save(): void {
+  // Times say for themselves how many records they are of.
+  const records = timesOnly ? (kept.limit ?? limit) : limit;
   const machine = `${cpus().length} × ${cpus()[0]?.model.trim()}, ${(totalmem() / 2 ** 30).toFixed(0)} GiB, Node.js ${process.versions.node}`;
   const date = new Date().toISOString().slice(0, 10);
-  writeFileSync(file, `${JSON.stringify({ date, machine, model: model.id, limit, search, answers }, undefined, 1)}\n`);
+  writeFileSync(
+    file,
+    `${JSON.stringify({ date, machine, model: model.id, limit: records, search, answers, differences, firstToken }, undefined, 1)}\n`,
+  );
   const page = new URL("../../docs/results.md", import.meta.url);
   const text = readFileSync(page, "utf8");
-  const filled = fill(fill(text, "search", searchTable(search)), "answers", answerTable(answers));
+  const tables = {
+    search: searchTable(search),
+    answers: answerTable(answers),
+    differences: differenceTable(differences),
+    "first-token": firstTokenTable(firstToken),
+  };
+  const filled = Object.entries(tables).reduce((page, [name, table]) => fill(page, name, table), text);
   writeFileSync(
     page,
     fill(
       filled,
       "machine",
-      `Measured on ${date}: ${machine}; model \`${model.id}\`; first ${limit} records of each file.`,
+      `Measured on ${date}: ${machine}; model \`${model.id}\`; first ${records} records of each file.`,
     ),
   );
 }

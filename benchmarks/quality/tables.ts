@@ -1,5 +1,8 @@
+import type { PairedDifference } from "@clara/evaluation";
+import type { Comparison } from "../../apps/rag-master/src/compare-runs.ts";
 import type { EvaluationSummary } from "../../apps/rag-master/src/evaluate.ts";
 import type { RetrievalSummary } from "../../apps/rag-master/src/evaluate-retrieval.ts";
+import type { FirstToken } from "./first-token.ts";
 
 /** Markdown: one line per set and way of searching. */
 export function searchTable(sets: Readonly<Record<string, readonly RetrievalSummary[]>>): string {
@@ -52,6 +55,48 @@ export function answerTable(files: Readonly<Record<string, readonly EvaluationSu
       ),
     ),
   ].join("\n");
+}
+
+/** Markdown: `mixed` less `text`, answer by answer. */
+export function differenceTable(files: Readonly<Record<string, Comparison>>): string {
+  const cells = ({ difference, interval, p }: PairedDifference) => [
+    `${signed(difference)} (${signed(interval[0])} to ${signed(interval[1])})`,
+    p.toFixed(3),
+  ];
+  return [
+    "| File | n | EM | p | F1 | p | F1, any answer | p |",
+    "|---|---|---|---|---|---|---|---|",
+    ...Object.entries(files).map(([name, { n, em, f1, f1Any }]) =>
+      row([name, n, ...cells(em), ...cells(f1), ...cells(f1Any)]),
+    ),
+  ].join("\n");
+}
+
+/** Markdown: one line per file and number of documents that are read. */
+export function firstTokenTable(files: Readonly<Record<string, readonly FirstToken[]>>): string {
+  return [
+    "| File | n | documents | read at most | text, ms p50 / p95 | mixed, ms p50 / p95 | times sooner | 5–95 % of questions | tokens read, text / mixed |",
+    "|---|---|---|---|---|---|---|---|---|",
+    ...Object.entries(files).flatMap(([name, list]) =>
+      list.map(({ n, documents, topK, ms, sooner, tokensRead }) =>
+        row([
+          name,
+          n,
+          documents,
+          topK,
+          `${ms.text.p50} / ${ms.text.p95}`,
+          `${ms.mixed.p50} / ${ms.mixed.p95}`,
+          sooner.ratio,
+          `${sooner.p5}–${sooner.p95}`,
+          `${tokensRead.text} / ${tokensRead.mixed}`,
+        ]),
+      ),
+    ),
+  ].join("\n");
+}
+
+function signed(value: number): string {
+  return `${value > 0 ? "+" : ""}${(100 * value).toFixed(1)}`;
 }
 
 function percent(value: number | null): string {

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { dequantizeMemory } from "@clara/compressor";
 import { ClaraError, type Context, type Hit } from "@clara/core";
 import { englishAnalyzer, hybrid } from "@clara/retrieval";
 import { type Citation, cite } from "./cite.ts";
@@ -85,7 +86,8 @@ export async function answer(
 
   if (!check(steps, inputRail(question, config.guardrails.input))) return refusal(steps);
 
-  const vector = await model.compressor.query(question, { ...(signal && { signal }) });
+  const asked = await model.compressor.query(question, { ...(signal && { signal }) });
+  const { vector } = asked;
   const hits = await hybridOf(corpus, config).search({ text: question, vector }, { k: 37, ...(signal && { signal }) });
   clock.lap("retrieve");
 
@@ -98,15 +100,15 @@ export async function answer(
   const found = check(steps, retrievalRail(best, { ...config.reranking, ...config.guardrails }));
   if (!found && !draft) return refusal(steps);
 
-  const evidence = steps.ranked.map(({ passage, memory, score }) => ({
+  const evidence = steps.ranked.map(({ passage, score }) => ({
     id: passage.id,
     title: passage.title,
     text: passage.text,
-    memory,
+    memory: dequantizeMemory(corpus.memory(passage.id)),
     score,
   }));
   const pieces: string[] = [];
-  const generated = await model.generator.generate({ text: question, vector }, evidence, {
+  const generated = await model.generator.generate({ text: question, ...asked }, evidence, {
     context,
     overlap,
     onToken: (piece) => pieces.push(piece),

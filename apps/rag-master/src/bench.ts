@@ -1,4 +1,3 @@
-import { meanKey } from "@clara/compressor";
 import { ClaraError, type Document, type Passage, throwIfAborted } from "@clara/core";
 import { percentile } from "@clara/evaluation";
 import { answer } from "./answer.ts";
@@ -72,7 +71,7 @@ export async function bench(paths: readonly string[], options: BenchOptions): Pr
     const seconds = (performance.now() - compressing) / 1000;
     const read = memories.reduce((sum, memory) => sum + memory.tokens.reduce((a, b) => a + b, 0), 0);
 
-    const corpus = await corpusOf(documents, passages, memories, memories.map(meanKey));
+    const corpus = await corpusOf(documents, passages, memories);
     const queryMs: number[] = [];
     const firstTokenMs: number[] = [];
     for (let i = 0; i <= questions; i++) {

@@ -11,7 +11,9 @@ import { addEvaluate } from "./commands/evaluate-command.ts";
 import { addEvaluateRetrieval } from "./commands/evaluate-retrieval-command.ts";
 import { addIndex } from "./commands/index-command.ts";
 import { addSearch } from "./commands/search.ts";
+import { addSynthesize } from "./commands/synthesize.ts";
 import { addTour } from "./commands/tour.ts";
+import { addTrain } from "./commands/train.ts";
 import { type EngineChoice, engineChoices } from "./engine.ts";
 import { createTerminal, exitCode, type Output } from "./terminal/index.ts";
 
@@ -37,6 +39,8 @@ const commands = [
   addDoctor,
   addBench,
   addEngine,
+  addSynthesize,
+  addTrain,
   addTour,
 ];
 

@@ -1,5 +1,4 @@
 import { createHash } from "node:crypto";
-import { meanKey } from "@clara/compressor";
 import { ClaraError, type Document } from "@clara/core";
 import { type Corpus, corpusOf } from "./corpus.ts";
 import type { Model } from "./model.ts";
@@ -48,7 +47,7 @@ export async function corpusOfTexts(
       : [{ id, document: id, title, text: text.slice(start), start, end: text.length, metadata: {} }];
   });
   const memories = await model.compressor.compress(passages, { rate });
-  return corpusOf(documents, passages, memories, memories.map(meanKey));
+  return corpusOf(documents, passages, memories);
 }
 
 /** Longest first line that counts as a title, in UTF-16 units. */

@@ -1,27 +1,41 @@
-import { dequantizeMemory, type QuantizedMemory } from "@clara/compressor";
+import { meanKey, type QuantizedMemory, quantizeMemory } from "@clara/compressor";
 import type { Document, Memory, Passage, WritableRetriever } from "@clara/core";
 import type { Pack } from "@clara/pack";
-import type { Bm25Retriever } from "@clara/retrieval";
-import { bm25, exact, hnsw } from "@clara/retrieval";
+import { type Bm25Retriever, bm25, exact, hnsw } from "@clara/retrieval";
+
+/** Bits of one number of a memory in a pack. */
+export const memoryBits = 4;
+
+/** A memory as packs keep it. */
+export function packed(memory: Memory): QuantizedMemory {
+  return quantizeMemory(memory, { bits: memoryBits });
+}
 
 /** What questions are asked of: passages, their memories, and the indexes over both. */
 export interface Corpus {
   readonly size: number;
   document(id: string): Document;
   passage(id: string): Passage;
-  memory(id: string): Memory;
+  /** As a pack keeps it, so that answers, and measures of them, are the same with and without a pack. */
+  memory(id: string): QuantizedMemory;
   readonly sparse: Bm25Retriever;
   readonly dense: WritableRetriever;
 }
 
-export function corpusOfPack(pack: Pack): Corpus {
+/** @param options.dense an empty index for the search keys, which are derived from the memories. @default exact() */
+export async function corpusOfPack(
+  pack: Pack,
+  { dense = exact() }: { readonly dense?: WritableRetriever } = {},
+): Promise<Corpus> {
+  const passages = [...pack.passages.values()];
+  await dense.apply({ upsert: passages.map((passage) => ({ ...passage, vector: meanKey(pack.memory(passage.id)) })) });
   return {
-    size: pack.passages.size,
+    size: passages.length,
     document: (id) => pack.documents.get(id)!,
     passage: (id) => pack.passages.get(id)!,
-    memory: (id) => dequantizeMemory(pack.memory(id)),
+    memory: (id) => pack.memory(id),
     sparse: pack.sparse,
-    dense: pack.dense,
+    dense,
   };
 }
 
@@ -30,14 +44,13 @@ export async function corpusOf(
   documents: readonly Document[],
   passages: readonly Passage[],
   memories: readonly Memory[],
-  keys: readonly Float32Array[],
 ): Promise<Corpus> {
   const documentOf = new Map(documents.map((document) => [document.id, document]));
   const passageOf = new Map(passages.map((passage) => [passage.id, passage]));
-  const memoryOf = new Map(passages.map(({ id }, index) => [id, memories[index]!]));
+  const memoryOf = new Map(passages.map(({ id }, index) => [id, packed(memories[index]!)]));
   const sparse = bm25();
   const dense = passages.length > 2000 ? hnsw() : exact();
-  const upsert = passages.map((passage, index) => ({ ...passage, vector: keys[index]! }));
+  const upsert = passages.map((passage) => ({ ...passage, vector: meanKey(memoryOf.get(passage.id)!) }));
   await Promise.all([sparse.apply({ upsert }), dense.apply({ upsert })]);
   return {
     size: passages.length,
@@ -48,5 +61,3 @@ export async function corpusOf(
     dense,
   };
 }
-
-export type { QuantizedMemory };

@@ -1,4 +1,3 @@
-import { meanKey } from "@clara/compressor";
 import type { Document, Passage } from "@clara/core";
 import { type BeirSet, mean, ndcgAt, percentile, recallAt, reciprocalRank } from "@clara/evaluation";
 import type { RagConfig } from "./config/index.ts";
@@ -27,7 +26,7 @@ export async function corpusOfBeir(
     ({ id, title, text }): Passage => ({ id, document: id, title, text, start: 0, end: text.length, metadata: {} }),
   );
   const memories = await model.compressor.compress(passages, { rate, ...options });
-  return corpusOf(documents, passages, memories, memories.map(meanKey));
+  return corpusOf(documents, passages, memories);
 }
 
 /** Measures one way of searching over a BEIR set. `ms` is per question, the question's encoding included. */

@@ -12,9 +12,20 @@ interface Made {
   readonly quotes?: readonly [quote: string, verified: boolean][];
   readonly ranked?: readonly number[];
   readonly firstToken?: number;
+  /** Documents of the hits, for records without `docs`. */
+  readonly hits?: readonly string[];
 }
 
-function outcome({ record, said, draft = said, confidence, quotes = [], ranked = [], firstToken = 10 }: Made): Outcome {
+function outcome({
+  record,
+  said,
+  draft = said,
+  confidence,
+  quotes = [],
+  ranked = [],
+  firstToken = 10,
+  hits = [],
+}: Made): Outcome {
   const citations = quotes.map(
     ([quote, verified]): Citation => ({
       passage: "p",
@@ -34,7 +45,14 @@ function outcome({ record, said, draft = said, confidence, quotes = [], ranked =
     reason: said === null ? "out_of_context" : null,
     confidence,
     citations,
-    hits: [],
+    hits: hits.map((document, i) => ({
+      passage: `${document}#${i}`,
+      document,
+      score: 1,
+      rank: i + 1,
+      from: {},
+      features: { best: 1, mean: 1, overlap: 1 },
+    })),
     tokens: { text: 100, read: 20 },
     timings: { retrieve: 1, rerank: 1, firstToken, total: 20 },
     record: "r",
@@ -87,6 +105,28 @@ describe("summarize", () => {
 
   it("measures recall over the records with gold documents", () => {
     expect(summary.recall).toEqual({ 1: 0.5, 3: 1, 5: 1 });
+  });
+
+  it("measures recall of the named document where the corpus was searched, each document counted once", () => {
+    const searched = (document: string) =>
+      outcome({ record: { answers: ["x"], document }, said: "x", confidence: 1, hits: ["a.md", "a.md", "b.md"] });
+    const { recall } = summarize([searched("a.md"), searched("b.md"), searched("c.md")], { context: "text", rate: 4 });
+    expect(recall).toEqual({ 1: 0.3333, 3: 0.6667, 5: 0.6667 });
+  });
+
+  it("compares confidences with how many drafts were right, in 15 bins", () => {
+    // 0.9, 0.8 and 0.3 were right (the draft of a refusal counts), 0.2 and 0.85 were not: 0.2 + 0.7 + 2 · 0.325 + 0.1, over 5.
+    expect(summary.calibration).toEqual({
+      ece: 0.33,
+      bins: [
+        { low: 0.2, high: 0.2667, n: 1, confidence: 0.2, accuracy: 0 },
+        { low: 0.2667, high: 0.3333, n: 1, confidence: 0.3, accuracy: 1 },
+        { low: 0.8, high: 0.8667, n: 2, confidence: 0.825, accuracy: 0.5 },
+        { low: 0.8667, high: 0.9333, n: 1, confidence: 0.9, accuracy: 1 },
+      ],
+    });
+    const nothing = outcome({ record: { answerable: false }, said: null, confidence: 0 });
+    expect(summarize([nothing], { context: "text", rate: 4 }).calibration).toEqual({ ece: null, bins: [] });
   });
 
   it("counts citations, those that hold, and those that have the answer in them", () => {

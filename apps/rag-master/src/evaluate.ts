@@ -6,11 +6,14 @@ import {
   coverMatch,
   type EvaluationRecord,
   exactMatch,
+  expectedCalibrationError,
   f1Score,
   mean,
   percentile,
   precisionRecall,
+  type ReliabilityBin,
   recallAt,
+  reliability,
 } from "@clara/evaluation";
 import { type Answer, answer } from "./answer.ts";
 import type { RagConfig } from "./config/index.ts";
@@ -48,7 +51,15 @@ export interface EvaluationSummary {
   readonly ci95: { readonly f1: [number, number] | null };
   /** The same measures when no rail refuses: what the model alone can do. */
   readonly always: { readonly em: number | null; readonly f1: number | null; readonly f1Any: number | null };
+  /**
+   * Whether confidences are what they claim: all drafts, refused or not, in 15 bins of equal width. Right means that half of a
+   * draft's words or more, as F1 counts them, are those of a gold answer; a draft where nothing answers is wrong.
+   */
+  readonly calibration: { readonly ece: number | null; readonly bins: readonly ReliabilityBin[] };
 }
+
+/** As in Guo et al. 2017, table 1. */
+const calibrationBins = 15;
 
 export interface EvaluateOptions {
   readonly context: Context;
@@ -115,8 +126,8 @@ export function summarize(
   const said = (given: Answer) => given.answer ?? "";
   const draft = (given: Answer) => given.draft ?? "";
   const f1 = measured(f1Score, said);
-  const judged = outcomes.filter(({ record }) => record.positive && record.positive.length > 0);
-  const recall = (k: number) => mean(judged.map(({ record, ranked }) => recallAt(ranked, new Set(record.positive), k)));
+  const judged = outcomes.map(placesOf).filter((places) => places !== undefined);
+  const recall = (k: number) => mean(judged.map(({ ranked, gold }) => recallAt(ranked, gold, k)));
   const citations = outcomes.flatMap(({ answer: given }) => given.citations.map((citation) => ({ citation, given })));
   const refused = outcomes.map(({ answer: given }) => given.refused);
   const { precision, recall: refusalRecall } = precisionRecall(
@@ -168,7 +179,38 @@ export function summarize(
       f1: share(measured(f1Score, draft)),
       f1Any: share(measured(f1Score, draft, true)),
     },
+    calibration: calibrationOf(outcomes),
   };
+}
+
+/** The ranked documents and the gold ones: of the record's own, or of the corpus; undefined where no gold is known. */
+function placesOf({
+  record,
+  ranked,
+  answer: { hits },
+}: Outcome): { readonly ranked: readonly unknown[]; readonly gold: ReadonlySet<unknown> } | undefined {
+  if (record.docs === undefined && record.document !== undefined) {
+    // A document of the corpus is many passages: it counts once, where its first one stands.
+    return { ranked: [...new Set(hits.map(({ document }) => document))], gold: new Set([record.document]) };
+  }
+  return record.positive && record.positive.length > 0 ? { ranked, gold: new Set(record.positive) } : undefined;
+}
+
+function calibrationOf(outcomes: readonly Outcome[]): EvaluationSummary["calibration"] {
+  const drafted = outcomes.filter(({ answer: { draft } }) => draft !== null);
+  if (drafted.length === 0) return { ece: null, bins: [] };
+  const confidences = drafted.map(({ answer: { confidence } }) => confidence);
+  const right = drafted.map(
+    ({ record, answer: { draft } }) => record.answerable && bestOf(f1Score, draft!, record.answers) >= 0.5,
+  );
+  const bins = reliability(confidences, right, calibrationBins).map((bin) => ({
+    low: round(bin.low),
+    high: round(bin.high),
+    n: bin.n,
+    confidence: round(bin.confidence),
+    accuracy: round(bin.accuracy),
+  }));
+  return { ece: round(expectedCalibrationError(confidences, right, calibrationBins)), bins };
 }
 
 type Measure = (prediction: string, gold: string) => number;

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -7,6 +7,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { defaultConfig } from "./config/index.ts";
 import { type IndexOptions, type IndexReport, identityOf, indexFolder, recompress } from "./index-folder.ts";
 import { loadModel, type Model } from "./model.ts";
+import { asOrdinaryUser } from "./testing/ordinary-user.ts";
 
 let model: Model;
 beforeAll(async () => {
@@ -54,7 +55,9 @@ describe("indexFolder", () => {
     const report = await index();
     expect(report).toMatchObject({ pack, found: 4, indexed: 2, unchanged: 0, skipped: 2, failed: 0, deleted: 0 });
     expect(report).toMatchObject({ passages: 2, dryRun: false });
-    expect(report.memoryTokens).toBeGreaterThanOrEqual(2);
+    // Each text is one window of less than 16 tokens: 384 numbers in 4 bits, a scale, a span, and 2 bytes a passage.
+    const text = "# Tent\n\nThe tent weighs 2.4 kg.The stove costs 45 euros.";
+    expect(report).toMatchObject({ memoryTokens: 2, memoryBytes: 2 * (192 + 2 + 1 + 2), textBytes: text.length });
     expect(report.problems.map(({ path }) => path).sort()).toEqual(["binary.md", "logo.png"]);
     expect(await texts()).toEqual({
       "sub/stove.txt": "The stove costs 45 euros.",
@@ -67,7 +70,8 @@ describe("indexFolder", () => {
     const before = bytes();
     const second = await index();
     expect(second).toMatchObject({ found: 2, indexed: 0, unchanged: 2, skipped: 0, deleted: 0 });
-    expect(second).toMatchObject({ passages: first.passages, memoryTokens: first.memoryTokens });
+    const { passages, memoryTokens, memoryBytes, textBytes } = first;
+    expect(second).toMatchObject({ passages, memoryTokens, memoryBytes, textBytes });
     expect(bytes()).toEqual(before);
   });
 
@@ -124,18 +128,72 @@ describe("indexFolder", () => {
     expect(Object.keys(await texts())).toEqual(["sub/stove.txt"]);
   });
 
-  it.skipIf(process.getuid?.() === 0)(
-    "keeps what it knows of a file that may not be read now (needs a user that is not root)",
-    async () => {
-      await index();
-      const { chmodSync } = await import("node:fs");
+  it.skipIf(!asOrdinaryUser)("keeps what it knows of a file that may not be read now, and says so", async () => {
+    await index();
+    await asOrdinaryUser!(root, async () => {
       chmodSync(join(docs, "tent.md"), 0);
       const report = await index();
       expect(report).toMatchObject({ found: 2, unchanged: 1, skipped: 1, passages: 2 });
       expect(report.problems[0]?.reason).toContain("what was indexed of it before stays");
       expect(Object.keys(await texts())).toEqual(["sub/stove.txt", "tent.md"]);
+    });
+  });
+
+  it.skipIf(!asOrdinaryUser)(
+    "keeps what it knows of a folder that may not be read or entered now, and says so, while others go",
+    async () => {
+      write("sub/deep/cup.txt", "The cup is blue.");
+      write("subway.txt", "Line 4 goes to the harbour.");
+      await index();
+      rmSync(join(docs, "subway.txt"));
+      const sub = join(docs, "sub");
+      await asOrdinaryUser!(root, async () => {
+        // Not readable: its names cannot be listed. Readable and not to be entered: they can, and nothing else.
+        for (const mode of [0o000, 0o400]) {
+          chmodSync(sub, mode);
+          const dry = await index({ dryRun: true });
+          const report = await index();
+          chmodSync(sub, 0o700);
+          const deleted = mode === 0 ? 1 : 0;
+          expect(dry, `dry run at ${mode}`).toMatchObject({ unchanged: 1, deleted, passages: 3 });
+          expect(report, `mode ${mode}`).toMatchObject({ indexed: 0, unchanged: 1, deleted, passages: 3 });
+          expect(report.problems.length).toBeGreaterThan(0);
+          for (const { path, reason } of report.problems) {
+            expect(path.startsWith(sub)).toBe(true);
+            expect(reason).toMatch(/cannot be read: EACCES; what was indexed of it before stays$/);
+          }
+        }
+        expect(Object.keys(await texts())).toEqual(["sub/deep/cup.txt", "sub/stove.txt", "tent.md"]);
+        // Readable again, without the stove: now it is gone.
+        rmSync(join(sub, "stove.txt"));
+        expect(await index()).toMatchObject({ unchanged: 2, deleted: 1, problems: [] });
+        chmodSync(docs, 0);
+        expect(await index()).toMatchObject({ found: 1, unchanged: 0, skipped: 1, deleted: 0, passages: 2 });
+        chmodSync(docs, 0o700);
+      });
     },
   );
+
+  it.skipIf(!asOrdinaryUser)("keeps what it knows of one of two folders, whatever its ids began with", async () => {
+    const all = ["one/docs/a.md", "one/docs/sub/b.md", "two/docs/a.md"];
+    for (const name of all) write(name, `This is ${name}.`);
+    const folders = ["one/docs", "two/docs"].map((name) => join(docs, name));
+    const sub = join(folders[0]!, "sub");
+    const both = () => indexFolder(folders, { pack, model, rate: 16 });
+    await both();
+    expect(Object.keys(await texts())).toEqual(all);
+    await asOrdinaryUser!(root, async () => {
+      chmodSync(sub, 0);
+      expect(await both()).toMatchObject({ unchanged: 2, deleted: 0, passages: 3 });
+      chmodSync(folders[0]!, 0);
+      await both();
+      expect(await texts()).toMatchObject({ [all[0]!]: `This is ${all[0]}.`, [all[1]!]: `This is ${all[1]}.` });
+      chmodSync(folders[0]!, 0o700);
+      chmodSync(sub, 0o700);
+      await both();
+      expect(Object.keys(await texts())).toEqual(all);
+    });
+  });
 
   it("stops when the caller says so, and leaves the pack as it was", async () => {
     await index();
@@ -153,7 +211,7 @@ describe("indexFolder", () => {
 
   it("makes a damaged pack anew, and says so", async () => {
     await index();
-    for (let file = 0; file < 6; file++) {
+    for (let file = 0; file < 5; file++) {
       const name = readdirSync(pack)[file]!;
       truncateSync(join(pack, name), 10);
       const report = await index();
@@ -163,6 +221,17 @@ describe("indexFolder", () => {
     }
   });
 
+  it("makes a pack of an earlier version anew, and says so", async () => {
+    await index();
+    const manifest = readFileSync(join(pack, "manifest.json"), "utf8");
+    writeFileSync(join(pack, "manifest.json"), manifest.replace('"version": 2', '"version": 1'));
+    writeFileSync(join(pack, "keys-1.f32"), "keys");
+    const report = await index();
+    expect(report).toMatchObject({ indexed: 2, unchanged: 0, passages: 2, notes: [{ path: pack }] });
+    expect(report.notes[0]!.note).toMatch(/^is of an earlier version and is made anew \(.*needs version 2, got 1/);
+    expect(readdirSync(pack)).toHaveLength(5);
+  });
+
   it("goes on after a first run that was killed", async () => {
     mkdirSync(pack);
     for (const name of ["documents-1.jsonl", "passages-1.jsonl.tmp", "manifest.json.tmp"])
@@ -170,7 +239,7 @@ describe("indexFolder", () => {
     writeFileSync(join(pack, "pack.lock"), "999999999\n");
     expect(await index()).toMatchObject({ indexed: 2 });
     expect(Object.keys(await texts())).toHaveLength(2);
-    expect(readdirSync(pack)).toHaveLength(6);
+    expect(readdirSync(pack)).toHaveLength(5);
   });
 
   it("does not write into a folder of other files, a file, or another program's manifest", async () => {
@@ -183,7 +252,7 @@ describe("indexFolder", () => {
     });
     writeFileSync(join(pack, "manifest.json"), '{ "name": "site" }');
     await expect(index()).rejects.toMatchObject({ code: "pack", message: expect.stringContaining("clara-pack") });
-    writeFileSync(join(pack, "manifest.json"), '{ "format": "clara-pack", "version": 2 }');
+    writeFileSync(join(pack, "manifest.json"), '{ "format": "clara-pack", "version": 3 }');
     await expect(index()).rejects.toMatchObject({ code: "pack", message: expect.stringContaining("newer") });
     expect(readdirSync(pack).sort()).toEqual(["holiday.jpg", "manifest.json"]);
   });

@@ -1,13 +1,14 @@
 import { createHash } from "node:crypto";
-import { readdir, readFile, stat } from "node:fs/promises";
-import { join } from "node:path";
-import { meanKey, type QuantizedMemory, quantizeMemory } from "@clara/compressor";
-import { ClaraError, type Document, type Passage, throwIfAborted } from "@clara/core";
-import { openPack, type Pack, type PackIdentity, readPackText, writePack } from "@clara/pack";
+import { readFile } from "node:fs/promises";
+import type { QuantizedMemory } from "@clara/compressor";
+import { type Document, type Passage, throwIfAborted } from "@clara/core";
+import { memoryBytes, type PackIdentity, readPackText, writePack } from "@clara/pack";
 import { englishAnalyzer } from "@clara/retrieval";
+import { memoryBits, packed } from "./corpus.ts";
 import { passageTokens } from "./corpus-of-texts.ts";
 import { type FoundFile, findFiles, loadFile } from "./loaders/index.ts";
 import type { Model } from "./model.ts";
+import { openPrevious } from "./open-previous.ts";
 import { splitDocument } from "./split/index.ts";
 
 /** What became of the files. `found = indexed + unchanged + skipped + failed`, always. */
@@ -22,6 +23,9 @@ export interface IndexReport {
   readonly deleted: number;
   readonly passages: number;
   readonly memoryTokens: number;
+  /** That the memories take in the pack, and UTF-8 bytes of their passages' texts; in a dry run of those that are there. */
+  readonly memoryBytes: number;
+  readonly textBytes: number;
   readonly seconds: number;
   readonly dryRun: boolean;
   /** Why each skipped or failed file was left out. */
@@ -40,12 +44,21 @@ export interface IndexOptions {
 }
 
 export function identityOf(model: Model, rate: number): PackIdentity {
-  return { model: model.id, tokenizer: model.tokenizer.id, analyzer: englishAnalyzer.id, rate, width: model.width };
+  const { tokenizer, compressor } = model;
+  return {
+    model: model.memoryId,
+    tokenizer: tokenizer.id,
+    analyzer: englishAnalyzer.id,
+    rate,
+    width: compressor.width,
+    bits: memoryBits,
+  };
 }
 
 /**
  * Brings a pack in step with files and folders: new and changed files are compressed, the rest is kept, documents whose
- * files are gone are dropped. A file that cannot be read is listed and never stops the run.
+ * files are gone are dropped. A file or folder that cannot be read is listed, and never stops the run; what was indexed of it
+ * before stays.
  */
 export async function indexFolder(
   paths: readonly string[],
@@ -53,13 +66,22 @@ export async function indexFolder(
 ): Promise<IndexReport> {
   const started = performance.now();
   const identity = identityOf(model, rate);
-  const { previous, damage } = await openPrevious(pack, identity);
-  const { files, skipped } = await findFiles(paths, { ...(signal && { signal }) });
-  const problems = skipped.map(({ path, reason }) => ({ path, reason, failed: false }));
-  const notes = damage === undefined ? [] : [{ path: pack, note: `was damaged and is made anew (${damage})` }];
+  const { previous, note } = await openPrevious(pack, identity);
+  const { files, skipped, unreadable } = await findFiles(paths, { ...(signal && { signal }) });
+  const found = new Set(files.map(({ id }) => id));
+  const missing = [...(previous?.documents.values() ?? [])].filter(({ id }) => !found.has(id));
+  const hidden = missing.flatMap((document) => {
+    const folder = unreadable.find(({ id }) => mayHold(id, document.id));
+    return folder ? [{ document, path: folder.path }] : [];
+  });
+  const problems = skipped.map(({ path, reason }) => {
+    const stay = hidden.some((each) => each.path === path) ? "; what was indexed of it before stays" : "";
+    return { path, reason: `${reason}${stay}`, failed: false };
+  });
+  const notes = note === undefined ? [] : [{ path: pack, note }];
   const fresh: { document: Document; passages: Passage[] }[] = [];
   const kept: Document[] = [];
-  const stale: Document[] = [];
+  const stale: Document[] = hidden.map(({ document }) => document);
 
   for (const [index, file] of files.entries()) {
     throwIfAborted(signal, "index");
@@ -97,19 +119,12 @@ export async function indexFolder(
 
   const passages = fresh.flatMap((loaded) => loaded.passages);
   const keptIds = new Set([...kept, ...stale].map(({ id }) => id));
-  const deleted = previous
-    ? [...previous.documents.keys()].filter((id) => !files.some((file) => file.id === id)).length
-    : 0;
   const content: Draft = {
     documents: [...kept, ...stale, ...fresh.map(({ document }) => document)].sort((a, b) => (a.id < b.id ? -1 : 1)),
     passages: previous ? [...previous.passages.values()].filter(({ document }) => keptIds.has(document)) : [],
     memories: new Map(),
-    keys: new Map(),
   };
-  for (const { id } of content.passages) {
-    content.memories.set(id, previous!.memory(id));
-    content.keys.set(id, previous!.key(id));
-  }
+  for (const { id } of content.passages) content.memories.set(id, previous!.memory(id));
   if (!dryRun) {
     await compressInto(content, passages, {
       model,
@@ -118,7 +133,10 @@ export async function indexFolder(
       ...(onProgress && { onProgress }),
     });
     const changed =
-      fresh.length > 0 || deleted > 0 || previous === undefined || keptIds.size !== previous.documents.size;
+      fresh.length > 0 ||
+      missing.length > hidden.length ||
+      previous === undefined ||
+      keptIds.size !== previous.documents.size;
     if (changed) await writePack(pack, { identity, content, ...(signal && { signal }) });
   }
   const failed = problems.filter((problem) => problem.failed).length;
@@ -129,9 +147,11 @@ export async function indexFolder(
     unchanged: kept.length,
     skipped: problems.length - failed,
     failed,
-    deleted,
+    deleted: missing.length - hidden.length,
     passages: content.passages.length + (dryRun ? passages.length : 0),
     memoryTokens: [...content.memories.values()].reduce((sum, { count }) => sum + count, 0),
+    memoryBytes: memoryBytes(content.memories.values()),
+    textBytes: content.passages.reduce((sum, { text }) => sum + Buffer.byteLength(text), 0),
     seconds: Math.round((performance.now() - started) / 100) / 10,
     dryRun,
     problems,
@@ -144,8 +164,12 @@ type Draft = {
   documents: Document[];
   passages: Passage[];
   memories: Map<string, QuantizedMemory>;
-  keys: Map<string, Float32Array>;
 };
+
+/** Whether a document's id is this one, or in the folder of this one; "" is a folder that was given. */
+function mayHold(id: string, document: string): boolean {
+  return id === "" || id === document || document.startsWith(`${id}/`);
+}
 
 /** Compresses again, with today's model and rate, from the text that the pack kept. */
 export async function recompress({
@@ -154,16 +178,19 @@ export async function recompress({
   rate,
   signal,
   onProgress,
-}: Omit<IndexOptions, "dryRun">): Promise<{ passages: number; memoryTokens: number }> {
+}: Omit<IndexOptions, "dryRun">): Promise<
+  Pick<IndexReport, "passages" | "memoryTokens" | "memoryBytes" | "textBytes">
+> {
   const { documents, passages } = await readPackText(pack);
-  const content: Draft = { documents: [...documents], passages: [], memories: new Map(), keys: new Map() };
+  const content: Draft = { documents: [...documents], passages: [], memories: new Map() };
   await compressInto(content, passages, { model, rate, ...(signal && { signal }), ...(onProgress && { onProgress }) });
   const { counts } = await writePack(pack, {
     identity: identityOf(model, rate),
     content,
     ...(signal && { signal }),
   });
-  return { passages: counts.passages, memoryTokens: counts.memoryTokens };
+  const { memoryTokens, memoryBytes, passageBytes: textBytes } = counts;
+  return { passages: counts.passages, memoryTokens, memoryBytes, textBytes };
 }
 
 async function compressInto(
@@ -178,55 +205,8 @@ async function compressInto(
   });
   passages.forEach((passage, index) => {
     content.passages.push(passage);
-    content.memories.set(passage.id, quantizeMemory(memories[index]!) satisfies QuantizedMemory);
-    content.keys.set(passage.id, meanKey(memories[index]!));
+    content.memories.set(passage.id, packed(memories[index]!));
   });
-}
-
-/** What is in the pack already; of a damaged one, what is wrong with it: it is made anew, as the error itself advises. */
-async function openPrevious(pack: string, expect: PackIdentity): Promise<{ previous?: Pack; damage?: string }> {
-  const found = await stat(pack).catch(() => undefined);
-  if (found === undefined) return {};
-  if (!found.isDirectory())
-    throw new ClaraError("pack", `${pack} is a file, and a pack is a directory; choose another --pack`);
-  const names = await readdir(pack);
-  if (names.includes("manifest.json")) {
-    try {
-      return { previous: await openPack(pack, { expect }) };
-    } catch (error) {
-      if (!(await isDamaged(pack))) throw error;
-      return { damage: (error as Error).message.split("; ")[0]! };
-    }
-  }
-  const other = names.find((name) => !name.startsWith(".") && !interrupted.test(name));
-  if (other !== undefined)
-    throw new ClaraError(
-      "pack",
-      `${pack} holds other files and no pack (found ${other}); choose an empty or new directory for --pack`,
-    );
-  return {};
-}
-
-/** What a first run that was killed leaves behind. */
-const interrupted =
-  /^((documents|passages|memories|keys|bm25)-\d+\.(jsonl|bin|f32)|manifest\.json)(\.tmp)?$|^pack\.lock/;
-
-/** Neither sound but made by another model, nor another program's, nor a newer version's: those are not ours to replace. */
-async function isDamaged(pack: string): Promise<boolean> {
-  const whole = await openPack(pack).then(
-    async (opened) => {
-      await opened.close();
-      return true;
-    },
-    (error: unknown) => !(error instanceof ClaraError && error.code === "pack"),
-  );
-  if (whole) return false;
-  try {
-    const manifest = JSON.parse(await readFile(join(pack, "manifest.json"), "utf8"));
-    return manifest?.format === "clara-pack" && manifest.version === 1;
-  } catch (error) {
-    return error instanceof SyntaxError;
-  }
 }
 
 /** Null: there is no such file. */

@@ -1,8 +1,9 @@
 // A program of its own, run by doctor for each engine: what goes wrong in native code ends this process and no other.
+import { fileURLToPath } from "node:url";
 import { mini } from "@clara/mini";
 import { bertEncoder, readWeights } from "@clara/model";
 import { type EngineChoice, openEngine } from "./engine.ts";
-import { readModelFiles } from "./model.ts";
+import { readModelFolder } from "./model-folder.ts";
 
 /** What the program prints, as JSON: a measurement, or why there is none. */
 export type Measurement =
@@ -16,7 +17,8 @@ const patience = 3000;
 async function measure(engineChoice: EngineChoice, cache: string): Promise<Measurement> {
   const engine = await openEngine({ engine: engineChoice, cache });
   const { layers, heads, layerNormEps } = mini.config;
-  const weights = readWeights((await readModelFiles()).weights, { only: ["embeddings.", "compressor."] });
+  const files = await readModelFolder(fileURLToPath(new URL(".", mini.files.config)));
+  const weights = readWeights(files.weights, { only: ["embeddings.", "compressor."] });
   const batch = {
     ids: new Int32Array(tokens).fill(2003),
     types: new Int32Array(tokens),

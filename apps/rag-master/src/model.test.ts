@@ -1,7 +1,7 @@
-import { copyFile, mkdtemp, rm, truncate, writeFile } from "node:fs/promises";
+import { cp, mkdtemp, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { pathToFileURL } from "node:url";
+import { fileURLToPath } from "node:url";
 import { mini } from "@clara/mini";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { defaultConfig } from "./config/index.ts";
@@ -14,32 +14,47 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
+/** The embedded model in a folder of its own. */
+async function copyOfMini(name: string): Promise<string> {
+  const copy = join(folder, name);
+  await cp(fileURLToPath(new URL(".", mini.files.config)), copy, { recursive: true });
+  return copy;
+}
+
 describe("loadModel", () => {
   it("refuses a truncated weight file, naming it and what to do", async () => {
-    const path = join(folder, "truncated.safetensors");
-    await copyFile(mini.files.weights, path);
-    await truncate(path, mini.bytes.weights - 1);
-    await expect(
-      loadModel(defaultConfig(), { files: { ...mini.files, weights: pathToFileURL(path) } }),
-    ).rejects.toMatchObject({
+    const embedded = await copyOfMini("truncated");
+    await truncate(join(embedded, "mini.safetensors"), mini.bytes.weights - 1);
+    await expect(loadModel(defaultConfig(), { embedded })).rejects.toMatchObject({
       code: "weights",
       message: expect.stringMatching(
-        /clara model-.*truncated\.safetensors: sha256 is .*, expected .*bytes found.*install @clara\/mini again/,
+        /clara model-.*mini\.safetensors: sha256 is .*, expected .*bytes found.*copy the folder again/,
       ),
     });
   });
 
   it("refuses an altered tokenizer and a missing file", async () => {
-    const path = join(folder, "tokenizer.json");
-    await writeFile(path, "{}");
-    await expect(
-      loadModel(defaultConfig(), { files: { ...mini.files, tokenizer: pathToFileURL(path) } }),
-    ).rejects.toMatchObject({ code: "weights", message: expect.stringContaining("(2 bytes found)") });
-    const missing = pathToFileURL(join(folder, "missing.safetensors"));
-    await expect(loadModel(defaultConfig(), { files: { ...mini.files, weights: missing } })).rejects.toMatchObject({
+    const embedded = await copyOfMini("altered");
+    await writeFile(join(embedded, "tokenizer.json"), "{}");
+    await expect(loadModel(defaultConfig(), { embedded })).rejects.toMatchObject({
       code: "weights",
-      message: expect.stringContaining("missing.safetensors: cannot be read"),
+      message: expect.stringContaining("(2 bytes found"),
     });
+    await rm(join(embedded, "mini.safetensors"));
+    await expect(loadModel(defaultConfig(), { embedded })).rejects.toMatchObject({
+      code: "weights",
+      message: expect.stringContaining("mini.safetensors: no such file"),
+    });
+  });
+
+  it("loads a model folder by its path, and packs of one fit another with the same compressor", async () => {
+    const copy = await copyOfMini("named");
+    const settings = defaultConfig();
+    const model = await loadModel({ ...settings, compression: { ...settings.compression, model: `${copy}/` } });
+    const embedded = await loadModel(settings);
+    expect(model.id).toBe(mini.id);
+    expect(model.memoryId).toBe(embedded.memoryId);
+    await Promise.all([model.dispose(), embedded.dispose()]);
   });
 
   it("never runs on another engine than the one named", async () => {

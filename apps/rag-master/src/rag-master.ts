@@ -65,8 +65,8 @@ export async function createRagMaster({
   let corpus: Promise<Corpus> | undefined;
   const open = (): Promise<Corpus> => {
     // A graph pays in a process that answers many questions, and only where a scan would take longer than a few milliseconds.
-    const opening = openPack(pack, { expect: identityOf(model, rate), dense: () => hnsw({ exactBelow: 20_000 }) })
-      .then(corpusOfPack)
+    const opening = openPack(pack, { expect: identityOf(model, rate) })
+      .then((opened) => corpusOfPack(opened, { dense: hnsw({ exactBelow: 20_000 }) }))
       .catch((error: unknown) => {
         // A pack that could not be opened may be there at the next question.
         corpus = undefined;

@@ -1,4 +1,4 @@
-import { maxCosine, meanKey } from "@clara/compressor";
+import { maxCosine, meanKey, type QuantizedMemory } from "@clara/compressor";
 import type { Hit, Memory, Passage } from "@clara/core";
 import { tf } from "@clara/tensor";
 import { selectTopK } from "@clara/topk";
@@ -20,7 +20,7 @@ export interface SupportFit {
 export interface Candidate {
   readonly hit: Hit;
   readonly passage: Passage;
-  readonly memory: Memory;
+  readonly memory: Memory | QuantizedMemory;
 }
 
 export interface Ranked extends Candidate {

@@ -7,3 +7,9 @@ export function sampleFolder(): string | undefined {
   const folder = fileURLToPath(new URL("../../../examples/shop", import.meta.url));
   return existsSync(folder) ? folder : undefined;
 }
+
+/** Questions about the documents of `sampleFolder`, with answers. */
+export function sampleQuestions(): string | undefined {
+  const file = fileURLToPath(new URL("../../../examples/shop-questions.jsonl", import.meta.url));
+  return existsSync(file) ? file : undefined;
+}

@@ -31,7 +31,7 @@ export async function searchCorpus(
   k: number,
 ): Promise<Found[]> {
   if (name === "bm25") return (await corpus.sparse.search({ text: question }, { k })).map(alone("bm25"));
-  const vector = await model.compressor.query(question);
+  const { vector } = await model.compressor.query(question);
   const query = { text: question, vector };
   if (name === "dense") return (await corpus.dense.search(query, { k })).map(alone("dense"));
   const hits = await hybridOf(corpus, config).search(query, { k: name === "hybrid" ? Math.min(k, 37) : 37 });

@@ -2,7 +2,7 @@ import { setImmediate } from "node:timers/promises";
 import { ClaraError, type Memory, throwIfAborted } from "@clara/core";
 import type { Encoder, TokenBatch, Tokenizer } from "@clara/model";
 import { batchByLength } from "./batches.ts";
-import { meanKey } from "./memory.ts";
+import { type Bottleneck, narrow, narrowMemory } from "./bottleneck.ts";
 import { type CompressibleText, type Layout, layOut, type Segment } from "./segments.ts";
 import { createPooling, type Pooling } from "./windows.ts";
 
@@ -14,6 +14,10 @@ export interface CompressorOptions {
   readonly encoder: Pick<Encoder, "width" | "run">;
   /** The encoder's own. */
   readonly tokenizer: Tokenizer;
+  /** Makes memories and question vectors narrower than the encoder's states. @default they are as wide */
+  readonly bottleneck?: Bottleneck | undefined;
+  /** Encodes questions, where a query reasoner was trained for them; as wide as the encoder. @default the encoder */
+  readonly queryEncoder?: Pick<Encoder, "width" | "run"> | undefined;
   /** Tokens of one sequence, CLS, title and SEP included; at least 4, at most the encoder's positions. @default 256 */
   readonly maxTokens?: number;
 }
@@ -33,7 +37,7 @@ export interface CompressOptions {
 }
 
 export interface Compressor {
-  /** Model width `D`. */
+  /** Width `D` of memories and of question vectors. */
   readonly width: number;
   /**
    * Memories in the order of the passages. Each window of `rate` tokens of [CLS] title text [SEP] becomes the mean of its
@@ -43,16 +47,35 @@ export interface Compressor {
    * @throws ClaraError "option" for an impossible number, "aborted", and what the encoder throws.
    */
   compress(passages: readonly CompressibleText[], options?: CompressOptions): Promise<Memory[]>;
-  /** Sentence embedding [D] of a question: the mean of all its states, CLS and SEP included, at length 1. */
-  query(text: string, options?: { readonly signal?: AbortSignal | undefined }): Promise<Float32Array>;
-  /** The question's states [T, D], CLS and SEP included: for scores by token. */
-  queryTokens(text: string, options?: { readonly signal?: AbortSignal | undefined }): Promise<Float32Array>;
+  /** A question in the space of the memories. */
+  query(text: string, options?: { readonly signal?: AbortSignal | undefined }): Promise<QueryStates>;
+}
+
+/** A question as the compressor sees it. */
+export interface QueryStates {
+  /** [d]: the mean of its states, CLS and SEP included, through the bottleneck, at length 1. */
+  readonly vector: Float32Array;
+  /** [U, D], row-major: the final states of its tokens, CLS first: what a reader of memories is asked with. */
+  readonly states: Float32Array;
 }
 
 /** Text to memory and question to vector. The encoder stays the caller's. */
-export function createCompressor({ encoder, tokenizer, maxTokens = 256 }: CompressorOptions): Compressor {
+export function createCompressor({
+  encoder,
+  tokenizer,
+  bottleneck,
+  queryEncoder = encoder,
+  maxTokens = 256,
+}: CompressorOptions): Compressor {
   checkInteger("createCompressor: maxTokens", maxTokens, 4);
   const { width } = encoder;
+  if (bottleneck && bottleneck.weight.length !== width * bottleneck.width) {
+    const [needs, got] = [width * bottleneck.width, bottleneck.weight.length];
+    throw new ClaraError(
+      "shape",
+      `createCompressor: the bottleneck from ${width} to ${bottleneck.width} needs ${needs} numbers, got ${got}`,
+    );
+  }
 
   async function compress(
     passages: readonly CompressibleText[],
@@ -77,7 +100,7 @@ export function createCompressor({ encoder, tokenizer, maxTokens = 256 }: Compre
         await encode(members, signal);
         for (const { pooling, places } of new Map(members.map((member) => [member.pooling, member])).values()) {
           if (pooling.missing() > 0) continue;
-          const memory = pooling.memory();
+          const memory = bottleneck ? narrowMemory(pooling.memory(), bottleneck) : pooling.memory();
           for (const place of places) memories[place] = memory;
           done += places.length;
         }
@@ -111,17 +134,34 @@ export function createCompressor({ encoder, tokenizer, maxTokens = 256 }: Compre
   }
 
   return {
-    width,
+    width: bottleneck?.width ?? width,
     compress,
     async query(text, { signal } = {}) {
-      const [memory] = await compress([{ text }], { rate: maxRate, signal });
-      return meanKey(memory!);
-    },
-    async queryTokens(text, { signal } = {}) {
-      const [memory] = await compress([{ text }], { rate: 1, signal });
-      return memory!.vectors;
+      throwIfAborted(signal, "query");
+      const { segments, length } = layOut(tokenizer, { text }, maxTokens);
+      const batch = pad(
+        segments.map(({ ids }) => ids),
+        tokenizer.pad,
+      );
+      const run = await queryEncoder.run(batch, { signal });
+      const states = new Float32Array(length * width);
+      segments.forEach(({ ids, offset }, row) => {
+        const from = row * batch.shape[1] * width;
+        states.set(run.subarray(from, from + ids.length * width), offset * width);
+      });
+      return { vector: unitMean(bottleneck ? narrow(states, bottleneck) : states, bottleneck?.width ?? width), states };
     },
   };
+}
+
+/** The mean of rows [U, d] at length 1. */
+function unitMean(rows: Float32Array, width: number): Float32Array {
+  const sum = new Float64Array(width);
+  rows.forEach((x, i) => {
+    sum[i % width]! += x;
+  });
+  const norm = Math.sqrt(sum.reduce((total, x) => total + x * x, 0));
+  return Float32Array.from(sum, (x) => (norm > 0 ? x / norm : 0));
 }
 
 /** Each different passage once, with the positions it has in the list. */

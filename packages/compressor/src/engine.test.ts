@@ -200,22 +200,24 @@ describe.skipIf(!here)("all-MiniLM-L6-v2 on the compiled engine (needs ../shared
     for (const part of [first, reader, embeddings]) await part.dispose();
   });
 
-  it("gives the published sentence embeddings, and memories that survive int8", async () => {
+  it("gives the published sentence embeddings, and memories that survive int8 and int4", async () => {
     const encoder = await bertEncoder(engine, { weights, ...shape });
     const compressor = createCompressor({ encoder, tokenizer: wordPiece(json("all-MiniLM-L6-v2/tokenizer.json")) });
     for (const [i, { text, ids }] of texts.entries()) {
       if (ids.length >= 256) continue; // the golden embedding is of the first 256 tokens
-      const vector = await compressor.query(text);
+      const { vector } = await compressor.query(text);
       const cosine = vector.reduce((sum, x, d) => sum + x * golden[`embedding.${i}`]!.data[d]!, 0);
       expect(cosine, text.slice(0, 40)).toBeGreaterThan(0.99999);
     }
     const passages = texts.slice(0, 12).map(({ text }) => ({ text, title: "Golden texts" }));
     const memories = await expectSame(compressor, passages, 1e-4);
     for (const memory of memories) {
-      const back = dequantizeMemory(quantizeMemory(memory));
-      for (let m = 0; m < memory.count; m++) {
-        const vector = memory.vectors.subarray(m * 384, (m + 1) * 384);
-        expect(windowScores(vector, back)[m]).toBeGreaterThan(0.9999);
+      for (const [bits, least] of [[8, 0.9999] as const, [4, 0.98] as const]) {
+        const back = dequantizeMemory(quantizeMemory(memory, { bits }));
+        for (let m = 0; m < memory.count; m++) {
+          const vector = memory.vectors.subarray(m * 384, (m + 1) * 384);
+          expect(windowScores(vector, back)[m]).toBeGreaterThan(least);
+        }
       }
     }
     await encoder.dispose();

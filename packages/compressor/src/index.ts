@@ -1,5 +1,12 @@
-export { type CompressOptions, type Compressor, type CompressorOptions, createCompressor } from "./compressor.ts";
+export type { Bottleneck } from "./bottleneck.ts";
+export {
+  type CompressOptions,
+  type Compressor,
+  type CompressorOptions,
+  createCompressor,
+  type QueryStates,
+} from "./compressor.ts";
 export { meanKey, rerate } from "./memory.ts";
-export { dequantizeMemory, type QuantizedMemory, quantizeMemory } from "./quantize.ts";
+export { dequantizeMemory, type QuantizedMemory, type QuantizeOptions, quantizeMemory } from "./quantize.ts";
 export { maxCosine, windowScores } from "./scores.ts";
 export type { CompressibleText } from "./segments.ts";

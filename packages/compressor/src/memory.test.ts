@@ -20,6 +20,12 @@ describe("meanKey", () => {
     expect([...meanKey(memory)]).toEqual([Math.fround(0.8), Math.fround(0.6)]);
   });
 
+  it.each([4, 8] as const)("of a memory in %i bits is that of the memory it stands for", (bits) => {
+    const quantized = quantizeMemory(memory, { bits });
+    expect([...meanKey(quantized)]).toEqual([...meanKey(dequantizeMemory(quantized))]);
+    expect(meanKey(quantized)[0]).toBeCloseTo(0.8, bits === 8 ? 2 : 1);
+  });
+
   it("is zeros for zeros", () => {
     expect([...meanKey({ ...memory, vectors: new Float32Array(6) })]).toEqual([0, 0]);
   });
@@ -57,42 +63,6 @@ describe("rerate", () => {
   });
 });
 
-describe("quantizeMemory", () => {
-  it("keeps the largest number of each vector exactly and rounds the others to its 127th part", () => {
-    const { values, scales, ...rest } = quantizeMemory(memory);
-    expect([...values]).toEqual([127, 0, 95, 127, 0, -127]);
-    expect([...scales]).toEqual([1, 4, 2].map((largest) => Math.fround(largest / 127)));
-    const { vectors: _, ...same } = memory;
-    expect(rest).toEqual(same);
-  });
-
-  it("comes back within half a step, at a cosine above 0.9999", () => {
-    const width = 384;
-    const vectors = Float32Array.from({ length: 50 * width }, (_, i) => Math.sin(i * i) * (1 + (i % 7)));
-    const many = {
-      ...memory,
-      count: 50,
-      width,
-      vectors,
-      tokens: new Uint16Array(50).fill(2),
-      spans: new Uint32Array(100),
-    };
-    const back = dequantizeMemory(quantizeMemory(many));
-    for (let m = 0; m < 50; m++) {
-      const before = vectors.subarray(m * width, (m + 1) * width);
-      const after = back.vectors.subarray(m * width, (m + 1) * width);
-      const step = Math.max(...before.map(Math.abs)) / 127;
-      for (const [d, x] of after.entries()) expect(Math.abs(x - before[d]!)).toBeLessThan(0.5001 * step);
-      expect(windowScores(before, { ...many, count: 1, vectors: after })[0]).toBeGreaterThan(0.9999);
-    }
-  });
-
-  it("keeps a vector of zeros", () => {
-    const zeros = { ...memory, vectors: new Float32Array(6) };
-    expect(dequantizeMemory(quantizeMemory(zeros))).toEqual(zeros);
-  });
-});
-
 describe("windowScores", () => {
   it("is the cosine with each vector, whatever the question's length", () => {
     expect([...windowScores(Float32Array.of(0, 5), memory)]).toEqual([0, Math.fround(0.8), -1]);
@@ -103,13 +73,34 @@ describe("windowScores", () => {
   it("reads a quantised memory as it is", () => {
     const query = Float32Array.of(0.6, 0.8);
     const scores = windowScores(query, memory);
-    for (const [m, score] of windowScores(query, quantizeMemory(memory)).entries()) {
+    for (const [m, score] of windowScores(query, quantizeMemory(memory, { bits: 8 })).entries()) {
       expect(score).toBeCloseTo(scores[m]!, 2);
+    }
+    // (7, 0), (5, 7) and (0, -7): cosines 0.6, 8.6 / √74 and -0.8.
+    const inFour = windowScores(query, quantizeMemory(memory));
+    for (const [m, score] of [0.6, 8.6 / Math.sqrt(74), -0.8].entries()) expect(inFour[m]).toBeCloseTo(score, 6);
+  });
+
+  it.each([4, 8] as const)("is the same with %i bits as with the memory they stand for, at any width", (bits) => {
+    for (const width of [1, 2, 7, 128]) {
+      const wide = {
+        ...memory,
+        width,
+        vectors: Float32Array.from({ length: 3 * width }, (_, i) => Math.sin(3 * i * i)),
+      };
+      const query = Float32Array.from({ length: width }, (_, d) => Math.cos(d));
+      const quantized = quantizeMemory(wide, { bits });
+      const expected = windowScores(query, dequantizeMemory(quantized));
+      for (const [m, score] of windowScores(query, quantized).entries()) expect(score).toBeCloseTo(expected[m]!, 6);
+      expect(maxCosine(query, quantized)).toBe(Math.max(...windowScores(query, quantized)));
     }
   });
 
   it("is 0 for zeros, and refuses another width", () => {
     expect([...windowScores(new Float32Array(2), memory)]).toEqual([0, 0, 0]);
+    expect([...windowScores(new Float32Array(2), quantizeMemory(memory))]).toEqual([0, 0, 0]);
+    const zeros = quantizeMemory({ ...memory, vectors: new Float32Array(6) });
+    expect([...windowScores(Float32Array.of(1, 1), zeros)]).toEqual([0, 0, 0]);
     expect(() => windowScores(new Float32Array(3), memory)).toThrow(/width 2, got 3/);
   });
 });

@@ -1,12 +1,17 @@
 import { ClaraError, type Memory } from "@clara/core";
+import { type QuantizedMemory, unpack } from "./quantize.ts";
 import { cover } from "./windows.ts";
 
 /** The search key [D] of a memory: the mean of all its passage's states, at length 1 (or zeros, for zeros). */
-export function meanKey(memory: Memory): Float32Array {
-  const { count, width, vectors, tokens } = memory;
+export function meanKey(memory: Memory | QuantizedMemory): Float32Array {
+  const { count, width, tokens } = memory;
   const sum = new Float64Array(width);
+  const unpacked = new Float32Array(width);
   for (let m = 0; m < count; m++) {
-    for (let d = 0; d < width; d++) sum[d]! += tokens[m]! * vectors[m * width + d]!;
+    if ("values" in memory) unpack(memory, m, unpacked);
+    const vector = "values" in memory ? unpacked : memory.vectors.subarray(m * width, (m + 1) * width);
+    const weight = tokens[m]!;
+    for (let d = 0; d < width; d++) sum[d]! += weight * vector[d]!;
   }
   const norm = Math.sqrt(sum.reduce((total, x) => total + x * x, 0));
   // A mean and a sum point the same way, so the number of tokens does not matter.

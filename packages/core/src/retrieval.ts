@@ -1,9 +1,12 @@
 import type { Passage, Scalar } from "./documents.ts";
 
-/** What a retriever is given: the words, and the dense key of the question when a dense index takes part. */
+/** What a retriever and a generator are given: the words, and what the compressor makes of them where vectors take part. */
 export interface Query {
   readonly text: string;
+  /** [d]: the question in the space of the memories. */
   readonly vector?: Float32Array;
+  /** [U, D]: the states of its tokens, for readers of memories. */
+  readonly states?: Float32Array;
 }
 
 /** A passage id with its score. Scores are finite and higher is better. */

@@ -29,10 +29,8 @@ export function jsonObject(line: string, place: Place): Record<string, unknown> 
   } catch (cause) {
     bad(place, `needs one JSON object on the line, got ${excerpt(line)} (${(cause as Error).message})`, { cause });
   }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    bad(place, `needs a JSON object, got ${excerpt(line)}`);
-  }
-  return value as Record<string, unknown>;
+  if (!isObject(value)) bad(place, `needs a JSON object, got ${excerpt(line)}`);
+  return value;
 }
 
 /** A value as it stands in an error: short. */
@@ -55,4 +53,15 @@ export function nonEmpty(value: unknown, name: string, place: Place): string {
     );
   }
   return value;
+}
+
+export function texts(value: unknown, name: string, place: Place): string[] {
+  if (!Array.isArray(value)) bad(place, `needs "${name}" as a list of texts, got ${excerpt(value)}`);
+  const at = value.findIndex((text) => typeof text !== "string");
+  if (at >= 0) bad(place, `needs "${name}" as a list of texts, got ${excerpt(value[at])} at index ${at}`);
+  return value as string[];
+}
+
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -32,12 +32,14 @@ describe("readRecords", () => {
         '{"question":"When?","answer":"1999"}',
         '{"id":7,"question":"Why?","answers":[],"docs":["d"],"answerable":false}',
         '{"question":"Old?","golden_answers":["yes"]}',
+        '{"question":"Where?","answer":"here","document":"a.md"}',
       ),
     ).toEqual([
       { id: "q1", question: "Who?", answers: ["A", "B"], docs: ["d0", "d1"], positive: [1], answerable: true },
       { id: "3", question: "When?", answers: ["1999"], answerable: true },
       { id: "7", question: "Why?", answers: [], docs: ["d"], answerable: false },
       { id: "5", question: "Old?", answers: ["yes"], answerable: true },
+      { id: "6", question: "Where?", answers: ["here"], document: "a.md", answerable: true },
     ]);
   });
 
@@ -58,6 +60,7 @@ describe("readRecords", () => {
     ['{"question":"Q","answer":"A","docs":"d"}', /needs "docs" as a list of texts, got d/],
     ['{"question":"Q","answer":"A","docs":["d"],"pos_index":[1]}', /"pos_index" between 0 and 0 .* got 1/],
     ['{"question":"Q","answer":"A","pos_index":3}', /needs "pos_index" as a list of indices, got 3/],
+    ['{"question":"Q","answer":"A","document":3}', /needs "document" as the id of a document, got 3/],
     ['{"question":"Q","answer":"A","answerable":"no"}', /needs "answerable" as true or false, got no/],
     ['{"id":[],"question":"Q","answer":"A"}', /needs "id" as a text/],
   ])("names file and line of %s", async (line, message) => {

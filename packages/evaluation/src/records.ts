@@ -1,4 +1,15 @@
-import { bad, excerpt, identifier, jsonObject, type Lines, nonEmpty, numbered, type Place } from "./lines.ts";
+import {
+  bad,
+  excerpt,
+  identifier,
+  isObject,
+  jsonObject,
+  type Lines,
+  nonEmpty,
+  numbered,
+  type Place,
+  texts,
+} from "./lines.ts";
 
 export interface EvaluationRecord {
   /** The record's `id`, or its line number. */
@@ -10,6 +21,8 @@ export interface EvaluationRecord {
   readonly docs?: readonly string[];
   /** Indices of the gold documents in `docs` (`pos_index`). */
   readonly positive?: readonly number[];
+  /** Id of the gold document in the corpus that is searched, for a record without `docs`. */
+  readonly document?: string;
   /** False where the documents do not answer the question. */
   readonly answerable: boolean;
 }
@@ -26,8 +39,13 @@ export async function* readRecords(lines: Lines, source: string): AsyncGenerator
   }
 }
 
-function recordOf(json: Record<string, unknown>, lineNumber: string, place: Place): EvaluationRecord {
-  const { id = lineNumber, question, answerable = true } = json;
+/**
+ * One record of the project's own format.
+ *
+ * @param fallback the id of a record that has none
+ */
+export function recordOf(json: Record<string, unknown>, fallback: string, place: Place): EvaluationRecord {
+  const { id = fallback, question, document, answerable = true } = json;
   if (typeof answerable !== "boolean") bad(place, `needs "answerable" as true or false, got ${excerpt(answerable)}`);
   const answers = answersOf(json, place);
   if (answerable && answers.length === 0) {
@@ -36,7 +54,9 @@ function recordOf(json: Record<string, unknown>, lineNumber: string, place: Plac
       `needs "answers" (a list of texts) or "answer" (a text); a question without one says "answerable": false`,
     );
   }
-  const docs = json.docs === undefined || json.docs === null ? undefined : texts(json.docs, "docs", place);
+  const docs = json.docs === undefined || json.docs === null ? undefined : documentsOf(json.docs, place);
+  if (document !== undefined && typeof document !== "string")
+    bad(place, `needs "document" as the id of a document, got ${excerpt(document)}`);
   const positive = positiveOf(json.pos_index, docs, place);
   return {
     id: identifier(id, "id", place),
@@ -45,6 +65,7 @@ function recordOf(json: Record<string, unknown>, lineNumber: string, place: Plac
     answerable,
     ...(docs && { docs }),
     ...(positive && { positive }),
+    ...(document !== undefined && { document }),
   };
 }
 
@@ -56,11 +77,20 @@ function answersOf(json: Record<string, unknown>, place: Place): string[] {
   return typeof value === "string" ? [value] : texts(value, name, place);
 }
 
-function texts(value: unknown, name: string, place: Place): string[] {
-  if (!Array.isArray(value)) bad(place, `needs "${name}" as a list of texts, got ${excerpt(value)}`);
-  const at = value.findIndex((text) => typeof text !== "string");
-  if (at >= 0) bad(place, `needs "${name}" as a list of texts, got ${excerpt(value[at])} at index ${at}`);
-  return value as string[];
+/** Texts with the title on the first line; `{ title, text }` is put into that form. */
+function documentsOf(value: unknown, place: Place): string[] {
+  if (!Array.isArray(value)) return texts(value, "docs", place);
+  const plain = value.map((item) =>
+    isObject(item) && typeof item.text === "string" && typeof (item.title ?? "") === "string"
+      ? titled(String(item.title ?? ""), item.text)
+      : item,
+  );
+  return texts(plain, "docs", place);
+}
+
+/** A document's text as records hold it. */
+export function titled(title: string, text: string): string {
+  return title.trim() === "" ? text : `${title.trim()}\n${text}`;
 }
 
 function positiveOf(value: unknown, docs: readonly string[] | undefined, place: Place): number[] | undefined {

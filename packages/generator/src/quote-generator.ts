@@ -1,24 +1,21 @@
-import {
-  ClaraError,
-  type Context,
-  type Evidence,
-  type Generated,
-  type Generator,
-  type Query,
-  throwIfAborted,
-} from "@clara/core";
+import { ClaraError, type Context, type Evidence, type Generated, type Generator, throwIfAborted } from "@clara/core";
 import type { Encoder, Tokenizer } from "@clara/model";
 import { type ConfidenceFit, confidenceOf, logit } from "./confidence.ts";
+import type { MemoryReader, MemoryText } from "./memory-reader.ts";
 import { readSpans, type Span, type SpanHead } from "./reader.ts";
 import { type Fragment, layOut, type Sequence } from "./sequences.ts";
-import { chooseWindows, type WindowOptions } from "./windows.ts";
+import { chooseWindows, type Pointed, type WindowOptions } from "./windows.ts";
 import { wholeWords } from "./words.ts";
 
 export interface QuoteGeneratorOptions extends WindowOptions {
   readonly encoder: Encoder;
   readonly head: SpanHead;
   readonly tokenizer: Tokenizer;
+  /** Reads memories: for context `memory`, and to choose windows better. */
+  readonly memories?: MemoryReader | undefined;
   readonly confidence: ConfidenceFit;
+  /** Of answers from memories alone. @default as `confidence` */
+  readonly memoryConfidence?: ConfidenceFit | undefined;
   /** Longest answer in tokens. @default 30 */
   readonly answerTokens?: number;
   /** In mixed context, the margin below which the best evidence is read whole as well. @default 4 */
@@ -34,22 +31,15 @@ export interface QuoteGeneratorOptions extends WindowOptions {
  *
  * `text` reads every evidence whole, each in a sequence of its own; `mixed` reads the windows that the memories point
  * at, those of one evidence together, and when their best answer is not clearly better than none, the best evidence
- * whole as well. An answer of a span reader is known all at once, so `onToken` gets it word by word.
+ * whole as well; `memory` reads no text: a reader of memories points at words of it. An answer of a span reader is known
+ * all at once, so `onToken` gets it word by word.
  *
- * @throws ClaraError "unsupported" for context `memory`, "option" for `mixed` without a question vector,
- *   "aborted" when the signal fires.
+ * @throws ClaraError "unsupported" for context `memory` without a reader of memories, "option" for `mixed` without a
+ *   question vector or `memory` without the question's states, "aborted" when the signal fires.
  */
 export function quoteGenerator(options: QuoteGeneratorOptions): Generator {
-  const {
-    encoder,
-    head,
-    tokenizer,
-    confidence,
-    answerTokens = 30,
-    supportWeight = 0.5,
-    secondLook = 4,
-    secondLookPassages = 2,
-  } = options;
+  const { encoder, head, tokenizer, memories, answerTokens = 30, supportWeight = 0.5 } = options;
+  const { confidence, memoryConfidence = confidence, secondLook = 4, secondLookPassages = 2 } = options;
   return {
     name: "quote",
     async generate(query, evidence, { context, overlap = () => 0, signal, onToken }) {
@@ -57,16 +47,7 @@ export function quoteGenerator(options: QuoteGeneratorOptions): Generator {
       const texts = evidence.map(({ text }) => text);
       const sequences: Sequence[] = [];
       const spans: Span[] = [];
-      const read = async (groups: readonly (readonly Fragment[])[]) => {
-        const laid = layOut(query.text, texts, groups, tokenizer);
-        sequences.push(...laid);
-        spans.push(...(await readSpans(encoder, head, tokenizer, laid, { answerTokens, ...(signal && { signal }) })));
-        return pick(spans, evidence, supportWeight);
-      };
-      let best = await read(fragmentsFor(context, query, evidence, overlap, options));
-      if (context === "mixed" && best !== undefined && best.score - best.none < secondLook) {
-        best = await read(whole(evidence.slice(0, secondLookPassages)));
-      }
+      const best = context === "memory" ? await point() : await read();
       if (best === undefined) return null;
       const source = evidence[best.evidence]!;
       const { start, end } = wholeWords(source.text, best.start, best.end);
@@ -76,39 +57,75 @@ export function quoteGenerator(options: QuoteGeneratorOptions): Generator {
       return {
         answer,
         quotes: [{ evidence: source.id, text: answer, start, end }],
-        confidence: confidenceOf({ margin, support: source.score }, confidence),
+        confidence: confidenceOf(
+          { margin, support: source.score },
+          context === "memory" ? memoryConfidence : confidence,
+        ),
         margin,
         tokens: {
           text: count(texts, tokenizer),
           read: sequences.reduce((sum, { clause }) => sum + clause.filter((c) => c >= 0).length, 0),
         },
       } satisfies Generated;
+
+      async function read(): Promise<Span | undefined> {
+        let best = await readGroups(context === "text" ? whole(evidence) : await windowGroups());
+        if (context === "mixed" && best !== undefined && best.score - best.none < secondLook) {
+          best = await readGroups(whole(evidence.slice(0, secondLookPassages)));
+        }
+        return best;
+      }
+
+      async function readGroups(groups: readonly (readonly Fragment[])[]): Promise<Span | undefined> {
+        const laid = layOut(query.text, texts, groups, tokenizer);
+        sequences.push(...laid);
+        spans.push(...(await readSpans(encoder, head, tokenizer, laid, { answerTokens, ...(signal && { signal }) })));
+        return pick(spans, evidence, supportWeight);
+      }
+
+      /** Windows of one evidence share a sequence; those of others would lend it words that answer nothing here. */
+      async function windowGroups(): Promise<Fragment[][]> {
+        const { vector, states, text } = query;
+        if (vector === undefined) throw missing("mixed", "the question's vector to choose windows");
+        const pointed = memories && states ? await pointedAt(memories, { text, states }) : undefined;
+        const windows = chooseWindows(vector, evidence, overlap, options, pointed);
+        return evidence.map((_, index) => windows.filter((fragment) => fragment.evidence === index));
+      }
+
+      async function pointedAt(reader: MemoryReader, asked: { text: string; states: Float32Array }) {
+        const places = evidence.flatMap(({ memory }, index) => (memory ? [index] : []));
+        const read = await reader.windows(asked, withMemory(evidence), overlap, { signal });
+        const pointed: Pointed[] = evidence.map(() => ({ none: 0, logits: new Float32Array(0) }));
+        places.forEach((place, i) => {
+          pointed[place] = read[i]!;
+        });
+        return pointed;
+      }
+
+      async function point(): Promise<Span | undefined> {
+        if (memories === undefined) {
+          throw new ClaraError(
+            "unsupported",
+            "quoteGenerator: context memory needs a reader trained on memories, and this model has none; use context mixed (windows chosen by the memory) or text",
+          );
+        }
+        const { text, states } = query;
+        if (states === undefined) throw missing("memory", "the question's states");
+        const places = evidence.flatMap(({ memory }, index) => (memory ? [index] : []));
+        const found = await memories.point({ text, states }, withMemory(evidence), overlap, { answerTokens, signal });
+        spans.push(...found.map((span) => ({ ...span, evidence: places[span.evidence]! })));
+        return pick(spans, evidence, supportWeight);
+      }
     },
   };
 }
 
-function fragmentsFor(
-  context: Context,
-  { vector }: Query,
-  evidence: readonly Evidence[],
-  overlap: (text: string) => number,
-  options: QuoteGeneratorOptions,
-): Fragment[][] {
-  if (context === "text") return whole(evidence);
-  if (context === "memory") {
-    throw new ClaraError(
-      "unsupported",
-      "quoteGenerator: context memory needs a reader trained on memories, and this model has none; use context mixed (windows chosen by the memory) or text",
-    );
-  }
-  if (vector === undefined)
-    throw new ClaraError(
-      "option",
-      "quoteGenerator: context mixed needs the question's vector to choose windows, got none",
-    );
-  const windows = chooseWindows(vector, evidence, overlap, options);
-  // Windows of one evidence share a sequence; those of others would lend it words that answer nothing here.
-  return evidence.map((_, index) => windows.filter((fragment) => fragment.evidence === index));
+function withMemory(evidence: readonly Evidence[]): MemoryText[] {
+  return evidence.flatMap(({ text, memory }) => (memory ? [{ text, memory }] : []));
+}
+
+function missing(context: Context, needed: string): ClaraError {
+  return new ClaraError("option", `quoteGenerator: context ${context} needs ${needed}, got none`);
 }
 
 function whole(evidence: readonly Evidence[]): Fragment[][] {

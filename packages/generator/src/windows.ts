@@ -16,23 +16,40 @@ export interface WindowOptions {
   readonly evidenceWeight?: number;
   /** Weight of the word overlap beside the cosine. @default 0.3 */
   readonly overlapWeight?: number;
+  /** Weight of what a reader of memories says, per unit of log-odds that the answer is there. @default 0.1 */
+  readonly pointerWeight?: number;
+}
+
+/** What a reader of memories says of an evidence's windows: logits that the answer is in none, and in each. */
+export interface Pointed {
+  readonly none: number;
+  readonly logits: Float32Array;
 }
 
 /**
  * Chooses the windows of text worth reading: those whose memory token points where the question points.
  *
  * The score of a window is its memory token's cosine with the question, plus a lesser share of the question's words in
- * it. The best windows of all evidence together are taken, widened by their neighbours, merged where they touch, and
+ * it and, where a reader of memories has read it, how much likelier it is to hold the answer than nothing is. The best windows of all evidence together are taken, widened by their neighbours, merged where they touch, and
  * given in the order of the evidence and of the text.
  *
  * @param query [D] unit vector of the question
+ * @param pointed one for each evidence, where a reader of memories was asked
  * @throws nothing: evidence without a memory, or with nothing but a title, offers no window.
  */
 export function chooseWindows(
   query: Float32Array,
   evidence: readonly Evidence[],
   overlap: Overlap,
-  { windows = 4, neighbours = 2, maxTokens = 384, overlapWeight = 0.3, evidenceWeight = 0.03 }: WindowOptions = {},
+  {
+    windows = 4,
+    neighbours = 2,
+    maxTokens = 384,
+    overlapWeight = 0.3,
+    evidenceWeight = 0.03,
+    pointerWeight = 0.1,
+  }: WindowOptions = {},
+  pointed?: readonly Pointed[],
 ): Fragment[] {
   const candidates = evidence.flatMap(({ memory, text, score }, index) =>
     memory === undefined
@@ -40,7 +57,11 @@ export function chooseWindows(
       : cosines(query, memory).flatMap((cosine, m) => {
           const [start, end] = [memory.spans[2 * m]!, memory.spans[2 * m + 1]!];
           if (start === end) return [];
-          const lift = overlapWeight * overlap(text.slice(start, end)) + evidenceWeight * logit(score);
+          const read = pointed?.[index];
+          const lift =
+            overlapWeight * overlap(text.slice(start, end)) +
+            evidenceWeight * logit(score) +
+            (read ? pointerWeight * (read.logits[m]! - read.none) : 0);
           return [{ index, m, score: cosine + lift }];
         }),
   );

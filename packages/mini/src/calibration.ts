@@ -7,6 +7,8 @@ export interface Calibration {
   readonly support: { readonly bias: number; readonly best: number; readonly mean: number; readonly overlap: number };
   /** Whether an answer is right, from the reader's margin and the log-odds of the support. */
   readonly confidence: { readonly bias: number; readonly margin: number; readonly support: number };
+  /** The same of answers from memories alone. */
+  readonly memoryConfidence?: { readonly bias: number; readonly margin: number; readonly support: number };
   /** How far the log-odds of the support move the choice between answers, in logits of the reader. */
   readonly supportWeight: number;
 }

@@ -76,6 +76,25 @@ export function bertLayerArrays(
   return Object.assign({}, ...parts);
 }
 
+/**
+ * The way back: layers by our paths as a checkpoint has them, `<prefix>.layer.<i>.…`, linear weights turned to [O, I]. Other
+ * tensors are left out. The arrays are new.
+ */
+export function bertLayerWeights(arrays: Weights, { prefix = "encoder" }: { readonly prefix?: string } = {}): Weights {
+  const weights: [string, Weights[string]][] = [];
+  for (const [path, { data, shape }] of Object.entries(arrays)) {
+    const [, layer, rest] = /^layers\.(\d+)\.(.+)$/.exec(path) ?? [];
+    const entry = layerTable.find((candidate) => candidate.path === rest);
+    if (entry === undefined) continue;
+    const [I = 0, O = 0] = shape;
+    weights.push([
+      `${prefix}.layer.${layer}.${entry.name}`,
+      entry.turned ? { shape: [O, I], data: turn(data, I, O) } : { shape, data: data.slice() },
+    ]);
+  }
+  return Object.fromEntries(weights);
+}
+
 function take(
   weights: Weights,
   table: readonly Entry[],
@@ -120,7 +139,7 @@ function find(
   return found;
 }
 
-/** @param weight [O, I] @returns [I, O] */
+/** Rows become columns. @param weight [O, I] @returns [I, O] */
 function turn(weight: Float32Array, O: number, I: number): Float32Array {
   const turned = new Float32Array(weight.length);
   for (let o = 0; o < O; o++) for (let i = 0; i < I; i++) turned[i * O + o] = weight[o * I + i]!;

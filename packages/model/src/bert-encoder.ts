@@ -1,4 +1,5 @@
 import { ClaraError, type Weights } from "@clara/core";
+import type { Lora, tf } from "@clara/tensor";
 import { type BertBatch, encodeBert, encodeBertSource } from "./bert.ts";
 import { bertLayerArrays } from "./bert-arrays.ts";
 import { bertEmbeddings, type EngineEmbeddings } from "./bert-embeddings.ts";
@@ -16,6 +17,12 @@ export interface BertEncoderOptions<Params extends EngineParams> {
   readonly prefix?: string;
   /** @default 1e-12 */
   readonly layerNormEps?: number;
+  /**
+   * LoRA updates by path, `layers.<i>.attention.query.a` [I, R] and `.b` [R, O]: one stack of layers in another role. The
+   * scale is part of `b`.
+   * @default {}
+   */
+  readonly adapter?: Weights;
   /** Those of `bertEmbeddings`, when several encoders share them; they stay the caller's. @default the checkpoint's */
   readonly embeddings?: EngineEmbeddings<Params>;
 }
@@ -31,7 +38,7 @@ export async function bertEncoder<Params extends EngineParams>(
   engine: EncoderEngine<Params>,
   options: BertEncoderOptions<Params>,
 ): Promise<Encoder> {
-  const { weights, layers, heads, prefix = "encoder", layerNormEps = 1e-12 } = options;
+  const { weights, layers, heads, prefix = "encoder", layerNormEps = 1e-12, adapter = {} } = options;
   if (!Number.isInteger(layers) || layers < 1) {
     throw new ClaraError("option", `bertEncoder: layers must be an integer of at least 1, got ${layers}`);
   }
@@ -49,13 +56,16 @@ export async function bertEncoder<Params extends EngineParams>(
     // Both are on their way at once: one is checked over there while the other is made here.
     const stack = engine.params(bertLayerArrays(weights, { layers, prefix, width }, "bertEncoder"), { transfer: true });
     parts.push(stack);
-    const params = await Promise.all([embeddings.params, stack]);
+    const updates = Object.keys(adapter).map((path) => [`lora.${path}`, adapter[path]!] as const);
+    const added = updates.length === 0 ? [] : [engine.params(Object.fromEntries(updates))];
+    parts.push(...added);
+    const params = await Promise.all([embeddings.params, stack, ...added]);
     const compiling = engine.compile(
       (batch, tensors) => ({
-        states: encodeBert(nestBert(tensors), batch as BertBatch, { heads, layerNormEps }),
+        states: encodeBert(nestBert(tensors), batch as BertBatch, { heads, layerNormEps, lora: loraOf(tensors) }),
       }),
       { ids: tokens, types: tokens, mask: tokens },
-      { params, key: `${layers} layers, ${heads} heads, eps ${layerNormEps}\n${encodeBertSource}` },
+      { params, key: keyOf(options, `${layers} layers, ${heads} heads, eps ${layerNormEps}`) },
     );
     parts.push(compiling);
     return encoderOf(await compiling, embeddings, release);
@@ -63,6 +73,23 @@ export async function bertEncoder<Params extends EngineParams>(
     await release();
     throw error;
   }
+}
+
+/** Updates by path from tensors `lora.<path>.a` and `lora.<path>.b`. */
+function loraOf(tensors: Readonly<Record<string, tf.Tensor>>): Record<string, Lora> {
+  const paths = Object.keys(tensors).flatMap((name) => /^lora\.(.+)\.a$/.exec(name)?.[1] ?? []);
+  return Object.fromEntries(
+    paths.map((path) => {
+      const [a, b] = [tensors[`lora.${path}.a`] as tf.Tensor2D, tensors[`lora.${path}.b`] as tf.Tensor2D];
+      return [path, { a, b, scale: 1 }];
+    }),
+  );
+}
+
+/** What was compiled depends on the functions and on which maps have updates. */
+function keyOf({ adapter = {} }: { readonly adapter?: Weights }, shape: string): string {
+  const updated = Object.keys(adapter).sort();
+  return `${shape}${updated.length > 0 ? `, ${updated.join(" ")}` : ""}\n${encodeBertSource}`;
 }
 
 const tokens = { shape: ["B", "T"], dtype: "int32" } as const;

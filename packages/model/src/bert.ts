@@ -45,16 +45,35 @@ export function encodeBert(
   if (T > P) {
     throw new ClaraError("shape", `encodeBert: the model has ${P} positions, got ${T} tokens; cut or split the text`);
   }
+  return tf.tidy(() =>
+    encodeStates(layers, embed(embeddings, batch, layerNormEps), batch.mask, { heads, layerNormEps, lora }),
+  );
+}
+
+/**
+ * The layers of a BERT encoder over states that are not, or not all, embeddings of tokens.
+ *
+ * @param states [B, T, D]
+ * @param mask [B, T] 1 for a state, 0 for padding
+ * @returns [B, T, D]
+ * @throws ClaraError "shape" when the mask has another shape, "option" as `encodeBert`.
+ */
+export function encodeStates(
+  layers: readonly BertLayer[],
+  states: tf.Tensor3D,
+  mask: tf.Tensor2D,
+  { heads, layerNormEps = 1e-12, lora = {} }: EncodeBertOptions,
+): tf.Tensor3D {
+  const { B, T } = dims("encodeStates: states", states, ["B", "T", "D"]);
+  dims("encodeStates: mask", mask, [B, T]);
   checkPaths(lora, layers);
-  return tf.tidy(() => {
-    let x = embed(embeddings, batch, layerNormEps); // [B, T, D]
-    for (const [i, layer] of layers.entries()) {
-      const apply = (states: tf.Tensor3D, map: Linear, path: string): tf.Tensor3D =>
-        linear(states, map.weight, { bias: map.bias, lora: lora[`layers.${i}.${path}`] });
-      x = encodeLayer(x, layer, batch.mask, apply, { heads, layerNormEps });
-    }
-    return x;
-  });
+  return tf.tidy(() =>
+    layers.reduce((x, layer, i) => {
+      const apply = (given: tf.Tensor3D, map: Linear, path: string): tf.Tensor3D =>
+        linear(given, map.weight, { bias: map.bias, lora: lora[`layers.${i}.${path}`] });
+      return encodeLayer(x, layer, mask, apply, { heads, layerNormEps });
+    }, states),
+  );
 }
 
 function embed({ words, positions, types, norm }: BertEmbeddings, batch: BertBatch, eps: number): tf.Tensor3D {
@@ -87,6 +106,7 @@ function encodeLayer(
  */
 export const encodeBertSource: string = [
   encodeBert,
+  encodeStates,
   embed,
   encodeLayer,
   attention,

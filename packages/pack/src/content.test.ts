@@ -2,13 +2,14 @@ import { readdir } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
 import { diffDocuments } from "./diff-documents.ts";
 import { contentOf, identity, inFolder } from "./testing/sample.ts";
-import type { PackContent, PackIdentity } from "./types.ts";
+import type { PackContent, PackIdentity, QuantizedMemory } from "./types.ts";
 import { writePack } from "./write-pack.ts";
 
 const content = contentOf({ a: "One two three four.", b: "Five six." });
 const [first, ...others] = content.passages;
-const without = (id: string): Pick<PackContent, "keys"> => ({
-  keys: new Map([...content.keys].filter(([each]) => each !== id)),
+const memory = content.memories.get("a#0")!;
+const changed = (change: Partial<QuantizedMemory>): Pick<PackContent, "memories"> => ({
+  memories: new Map([...content.memories, ["a#0", { ...memory, ...change }]]),
 });
 
 describe("writePack", () => {
@@ -31,31 +32,30 @@ describe("writePack", () => {
       'metadata.x of document "a" must be',
       { documents: [{ ...content.documents[0]!, metadata: { x: Number.NaN } }] },
     ],
-    ["option", /needs keys for all 4 passages or for none, got 3; passage "a#0" has none/, without("a#0")],
+    [
+      "option",
+      /needs memories for all 4 passages or for none, got 3; passage "a#0" has none/,
+      { memories: new Map([...content.memories].filter(([id]) => id !== "a#0")) },
+    ],
     [
       "option",
       /needs memories .* got 5; some are of unknown/,
-      { memories: new Map([...content.memories, ["z", content.memories.get("a#0")!]]) },
+      { memories: new Map([...content.memories, ["z", memory]]) },
     ],
     [
       "shape",
-      'the key of passage "a#0" needs 3 numbers, got 2',
-      { keys: new Map([...content.keys, ["a#0", new Float32Array(2)]]) },
+      /memory of passage "a#0" \(M = 2\) needs rate, width, .* of 2, 3, 8, 6, 2, 2, 4, got 2, 3, 8, 6, 1, 2, 4/,
+      changed({ scales: new Uint16Array(1) }),
     ],
+    ["shape", /got 4, 3, 8, 6, 2, 2, 4/, changed({ rate: 4 })],
+    ["shape", /got 2, 3, 4, 6, 2, 2, 4/, changed({ bits: 4 })],
+    ["shape", "need 2 tokens each, and the last one 1 to 2; vector 0 has 1", changed({ tokens: Uint16Array.of(1, 2) })],
+    ["shape", "the last one 1 to 2; vector 1 has 0", changed({ tokens: Uint16Array.of(2, 0) })],
+    ["shape", "the last one 1 to 2; vector 1 has 3", changed({ tokens: Uint16Array.of(2, 3) })],
     [
       "option",
-      'the key of passage "a#0" is not finite',
-      { keys: new Map([...content.keys, ["a#0", new Float32Array(3).fill(Number.NaN)]]) },
-    ],
-    [
-      "shape",
-      /memory of passage "a#0" \(M = 2\) needs width, .* of 3, 6, 2, 2, 4, got 3, 6, 1, 2, 4/,
-      {
-        memories: new Map([
-          ...content.memories,
-          ["a#0", { ...content.memories.get("a#0")!, scales: new Float32Array(1) }],
-        ]),
-      },
+      'the scale of vector 1 of passage "a#0" is not finite',
+      changed({ scales: Uint16Array.of(0x3c00, 0x7c00) }),
     ],
   ])("refuses content that contradicts itself (%s: %s), before it touches the disk", async (code, message, change) =>
     inFolder(async (folder) => {
@@ -71,6 +71,7 @@ describe("writePack", () => {
     [{ rate: 1.5 }, "identity.rate must be a whole number from 1, got 1.5"],
     [{ analyzer: "other" }, "identity.analyzer must be the analyzer's id"],
     [{ width: 4 }, 'the memory of passage "a#0"'],
+    [{ bits: 5 as 4 }, "identity.bits must be 4 or 8, got 5"],
   ])("refuses the identity %j", async (change, message) =>
     inFolder((folder) =>
       expect(writePack(folder, { identity: { ...identity, ...change }, content })).rejects.toThrow(message),

@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import type { Write } from "./files.ts";
 import { openPack } from "./open-pack.ts";
-import { contentOf, identity, inFolder } from "./testing/sample.ts";
+import { contentOf, identity, inFolder, writeWhenFree } from "./testing/sample.ts";
 import { writePack, writePackWith } from "./write-pack.ts";
 
 const old = contentOf({ old: "This was here before." });
@@ -33,8 +33,8 @@ const fullHalfWay: Write = async (file, bytes) => {
 };
 
 describe("a write that fails", () => {
-  // Writes of a small pack: documents, passages, memories, keys, bm25, manifest.
-  it.each([1, 2, 3, 4, 5, 6])("at step %d leaves the old generation and no other file", (step) =>
+  // Writes of a small pack: documents, passages, memories, bm25, manifest.
+  it.each([1, 2, 3, 4, 5])("at step %d leaves the old generation and no other file", (step) =>
     inFolder(async (folder) => {
       await writePack(folder, { identity, content: old });
       const before = await readdir(folder);
@@ -50,7 +50,7 @@ describe("a write that fails", () => {
 
   it("counts all the steps there are", () =>
     inFolder(async (folder) => {
-      await writePackWith(folder, { identity, content: next }, failingAt(7, full));
+      await writePackWith(folder, { identity, content: next }, failingAt(6, full));
       expect((await openPack(folder)).documents.size).toBe(1);
     }));
 
@@ -95,7 +95,7 @@ describe("a write that fails", () => {
       for (const [text, message] of [
         ['{"name":"my web page"}', "this folder is not a pack"],
         ["// not JSON", "this folder is not a pack"],
-        ['{"format":"clara-pack","version":2}', "a newer program wrote this pack"],
+        ['{"format":"clara-pack","version":3}', "a newer program wrote this pack"],
       ] as const) {
         await writeFile(path, text);
         await expect(writePack(folder, { identity, content: next })).rejects.toThrow(message);
@@ -160,28 +160,32 @@ describe("two writers", () => {
 });
 
 describe("kill -9", () => {
-  it("at any moment leaves a pack that opens, with one generation's text throughout", () =>
-    inFolder(async (folder) => {
-      const program = fileURLToPath(new URL("./testing/commit-repeatedly.ts", import.meta.url));
-      let random = 12345;
-      for (let round = 0; round < 5; round++) {
-        const child = spawn(process.execPath, ["--conditions=@clara/source", program, folder], {
-          stdio: ["ignore", "pipe", "inherit"],
-        });
-        await Promise.race([once(child.stdout, "data"), once(child, "exit")]);
-        expect(child.exitCode).toBeNull();
-        random = (random * 1103515245 + 12345) % 2 ** 31;
-        await wait(random % 40);
-        const gone = once(child, "exit");
-        child.kill("SIGKILL");
-        await gone;
-        const pack = await openPack(folder, { expect: identity });
-        const written = new Set([...pack.documents.values()].map(({ text }) => text));
-        expect([...written]).toEqual([`${pack.manifest.createdBy} has this text`]);
-        expect(pack.documents.size).toBe(20);
-      }
-      // The last child's lock is stale now: the next writer takes it, and removes what was left half done.
-      await writePack(folder, { identity, content: next });
-      expect(await readdir(folder)).toHaveLength(6);
-    }));
+  it(
+    "at any moment leaves a pack that opens, with one generation's text throughout",
+    () =>
+      inFolder(async (folder) => {
+        const program = fileURLToPath(new URL("./testing/commit-repeatedly.ts", import.meta.url));
+        let random = 12345;
+        for (let round = 0; round < 5; round++) {
+          const child = spawn(process.execPath, ["--conditions=@clara/source", program, folder], {
+            stdio: ["ignore", "pipe", "inherit"],
+          });
+          await Promise.race([once(child.stdout, "data"), once(child, "exit")]);
+          expect(child.exitCode).toBeNull();
+          random = (random * 1103515245 + 12345) % 2 ** 31;
+          await wait(random % 40);
+          const gone = once(child, "exit");
+          child.kill("SIGKILL");
+          await gone;
+          const pack = await openPack(folder, { expect: identity });
+          const written = new Set([...pack.documents.values()].map(({ text }) => text));
+          expect([...written]).toEqual([`${pack.manifest.createdBy} has this text`]);
+          expect(pack.documents.size).toBe(20);
+        }
+        // The last child's lock is stale now: the next writer takes it, and removes what was left half done.
+        await writeWhenFree(folder, { identity, content: next });
+        expect(await readdir(folder)).toHaveLength(5);
+      }),
+    60_000,
+  );
 });

@@ -1,4 +1,4 @@
-import { chmod, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { chmod, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { englishAnalyzer } from "@clara/retrieval";
 import { describe, expect, it } from "vitest";
@@ -7,7 +7,7 @@ import { contentOf, identity, inFolder } from "./testing/sample.ts";
 import { writePack } from "./write-pack.ts";
 
 const content = contentOf({ "a.md": "Cats sleep all day.", "b.md": "Whales sing under water." });
-const files = ["documents-1.jsonl", "passages-1.jsonl", "memories-1.bin", "keys-1.f32", "bm25-1.bin"];
+const files = ["documents-1.jsonl", "passages-1.jsonl", "memories-1.bin", "bm25-1.bin"];
 const rebuild = "rag-master index <folder> --pack";
 
 async function withPack(use: (folder: string) => Promise<void>): Promise<void> {
@@ -99,13 +99,19 @@ describe("a damaged pack", () => {
     withPack(async (folder) => {
       const path = join(folder, "memories-1.bin");
       const whole = await readFile(path);
+      // Header of 32 bytes, 8 vectors: scales until 48, values until 72, windows: count, tokens that are missing, spans.
       const cases: [(view: DataView) => void, RegExp][] = [
         [(view) => view.setUint8(0, 0), /memories-1\.bin: needs the letters CLMEMORY/],
-        [(view) => view.setUint32(8, 2, true), /needs version 1 of the memory format, got 2/],
+        [(view) => view.setUint32(8, 1, true), /needs version 2 of the memory format, got 1/],
         [(view) => view.setUint32(12, 9, true), /needs memories of 4 passages, got 9/],
         [(view) => view.setUint32(16, 9, true), /needs memories of width 3, got 9/],
-        [(view) => view.setFloat64(24, 8, true), /memory 0 is not where its neighbours leave room/],
-        [(view) => view.setUint32(36, 1e9, true), /needs \d+ bytes for its memories, got/],
+        [(view) => view.setUint32(20, 9, true), /needs memories of rate 2, got 9/],
+        [(view) => view.setUint32(24, 4, true), /needs memories of bits 8, got 4/],
+        [(view) => view.setUint32(28, 1e9, true), /needs \d+ bytes for 1000000000 vectors, got/],
+        [(view) => view.setUint32(28, 7, true), /memories-1\.bin: /],
+        [(view) => view.setUint8(72, 3), /memories-1\.bin: /],
+        [(view) => view.setUint8(73, 2), /memory 0 needs at least one token behind its last vector/],
+        [(view) => view.setUint8(view.byteLength - 1, 255), /ends within its windows/],
       ];
       for (const [change, message] of cases) {
         const bytes = Uint8Array.from(whole);
@@ -113,13 +119,12 @@ describe("a damaged pack", () => {
         await writeFile(path, bytes);
         await expect(openPack(folder, { verify: false })).rejects.toThrow(message);
       }
-      await writeFile(path, whole);
-      await writeFile(join(folder, "keys-1.f32"), "four");
+      await writeFile(path, Buffer.concat([whole, Buffer.of(0)]));
       await expect(openPack(folder, { verify: false })).rejects.toThrow(
-        /keys-1\.f32: needs 48 bytes for keys of 4 passages/,
+        new RegExp(`memories-1\\.bin: needs ${whole.length} bytes for its memories, got ${whole.length + 1}`),
       );
+      await writeFile(path, whole);
       await writeFile(join(folder, "bm25-1.bin"), "four");
-      await writeFile(join(folder, "keys-1.f32"), "");
       await expect(openPack(folder, { verify: false })).rejects.toThrow(/bm25-1\.bin: .*snapshot/);
     }));
 });
@@ -136,27 +141,41 @@ describe("what is not a pack", () => {
       await expectDamage(folder, 'needs "format": "clara-pack", got none: this folder is not a pack', rebuild);
       await writeFile(join(folder, "manifest.json"), "null");
       await expectDamage(folder, "this folder is not a pack");
-      await writeFile(join(folder, "manifest.json"), '{"format":"clara-pack","version":2}');
-      await expectDamage(folder, "needs version 1, got 2: a newer program wrote this pack");
-      await writeFile(join(folder, "manifest.json"), '{"format":"clara-pack","version":1,"generation":1}');
+      await writeFile(join(folder, "manifest.json"), '{"format":"clara-pack","version":3}');
+      await expectDamage(folder, "needs version 2, got 3: a newer program wrote this pack");
+      await writeFile(join(folder, "manifest.json"), '{"format":"clara-pack","version":2,"generation":1}');
       await expectDamage(folder, "is damaged: needs identity.model as a text", rebuild);
     }));
 
   it.skipIf(process.platform === "win32" || process.getuid?.() === 0)("says when the file system refuses", () =>
     withPack(async (folder) => {
-      await chmod(join(folder, "keys-1.f32"), 0);
+      await chmod(join(folder, "memories-1.bin"), 0);
       await expect(openPack(folder)).rejects.toMatchObject({ code: "io" });
     }),
   );
 
   it("says when a folder stands in a file's place", () =>
     withPack(async (folder) => {
-      await rm(join(folder, "keys-1.f32"));
+      await rm(join(folder, "memories-1.bin"));
       await inFolder(async (other) => {
         await writePack(other, { identity, content });
-        await rename(other, join(folder, "keys-1.f32"));
+        await rename(other, join(folder, "memories-1.bin"));
       });
-      await expect(openPack(folder)).rejects.toThrow(/keys-1\.f32: EISDIR/);
+      await expect(openPack(folder)).rejects.toThrow(/memories-1\.bin: EISDIR/);
+    }));
+});
+
+describe("a pack of version 1", () => {
+  it("is refused with the command that makes it again, and its files go when that is done", () =>
+    withPack(async (folder) => {
+      const manifest = await readFile(join(folder, "manifest.json"), "utf8");
+      await writeFile(join(folder, "manifest.json"), manifest.replace('"version": 2', '"version": 1'));
+      await writeFile(join(folder, "keys-1.f32"), "keys");
+      await expectDamage(folder, "needs version 2, got 1: an earlier program wrote this pack; build it again", rebuild);
+      await expect(readPackText(folder)).rejects.toThrow(/an earlier program/);
+      await writePack(folder, { identity, content });
+      expect((await openPack(folder)).documents.size).toBe(2);
+      expect(await readdir(folder)).toHaveLength(5);
     }));
 });
 
@@ -164,8 +183,8 @@ describe("a pack of another identity", () => {
   it("is refused with both identities and the way out, and its text can be read", () =>
     withPack(async (folder) => {
       await expectDamageOf(
-        { model: "mini-2", rate: 2, width: 4 },
-        `${folder}: the pack was made with model mini-1, width 3; this is model mini-2, width 4; compress it again from its kept text with \`rag-master index --recompress --pack ${folder}\``,
+        { model: "mini-2", rate: 2, width: 4, bits: 4 },
+        `${folder}: the pack was made with model mini-1, width 3, bits 8; this is model mini-2, width 4, bits 4; compress it again from its kept text with \`rag-master index --recompress --pack ${folder}\``,
       );
       await expect(openPack(folder, { analyzer: { ...englishAnalyzer, id: "german-1" } })).rejects.toThrow(
         /made with analyzer .*; this is analyzer german-1/,

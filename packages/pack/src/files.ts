@@ -11,16 +11,18 @@ export const writeToDisk: Write = async (file, bytes) => {
   await file.writeFile(bytes);
 };
 
-export const kinds = ["documents", "passages", "memories", "keys", "bm25"] as const;
+export const kinds = ["documents", "passages", "memories", "bm25"] as const;
 export type Kind = (typeof kinds)[number];
 
 const endings: Readonly<Record<Kind, string>> = {
   documents: "jsonl",
   passages: "jsonl",
   memories: "bin",
-  keys: "f32",
   bm25: "bin",
 };
+
+/** Also what version 1 wrote: it goes with its generation. */
+const ours: Readonly<Record<string, string>> = { ...endings, keys: "f32" };
 
 export function fileName(kind: Kind, generation: number): string {
   return `${kind}-${generation}.${endings[kind]}`;
@@ -29,8 +31,7 @@ export function fileName(kind: Kind, generation: number): string {
 /** The generation in a name of ours, finished or not; undefined for every other file. */
 export function generationOf(name: string): number | undefined {
   const match = /^([a-z0-9]+)-(\d{1,15})\.([a-z0-9]+)(?:\.tmp)?$/.exec(name);
-  const kind = kinds.find((kind) => kind === match?.[1]);
-  return kind && endings[kind] === match?.[3] ? Number(match[2]) : undefined;
+  return match && Object.hasOwn(ours, match[1]!) && ours[match[1]!] === match[3] ? Number(match[2]) : undefined;
 }
 
 /**

@@ -7,6 +7,9 @@ import type { Manifest, PackIdentity } from "./types.ts";
 
 export const manifestName = "manifest.json";
 
+/** Of the packs that this program writes and reads. */
+export const packVersion = 2;
+
 export function rebuild(directory: string): string {
   return `build it again with \`rag-master index <folder> --pack ${directory}\``;
 }
@@ -22,7 +25,7 @@ export function sealed(manifest: Omit<Manifest, "sha256">): Manifest {
 /**
  * The manifest of a pack, checked for form; with `verify` also against its own checksum.
  *
- * @throws ClaraError "pack" when there is no pack, or one of a newer version, or its manifest is damaged.
+ * @throws ClaraError "pack" when there is no pack, or one of another version, or its manifest is damaged.
  */
 export async function readManifest(directory: string, verify: boolean): Promise<Manifest> {
   const path = join(directory, manifestName);
@@ -36,6 +39,13 @@ export async function readManifest(directory: string, verify: boolean): Promise<
     throw damaged(`needs JSON, got ${(cause as Error).message}`, cause);
   }
   checkFormat(path, value);
+  // Their memories are larger and their keys are kept beside them: reading them as well would not make them small.
+  if (value.version !== undefined && value.version < packVersion) {
+    throw new ClaraError(
+      "pack",
+      `${path}: needs version ${packVersion}, got ${value.version}: an earlier program wrote this pack; ${rebuild(directory)}`,
+    );
+  }
   const wrong = wrongPart(value);
   if (wrong) throw damaged(wrong);
   const { sha256, ...rest } = value as Manifest;
@@ -50,17 +60,17 @@ function checkFormat(path: string, value: Partial<Manifest> | null): asserts val
       `${path}: needs "format": "clara-pack", got ${JSON.stringify(value?.format) ?? "none"}: this folder is not a pack; name another with --pack, or make one with \`rag-master index <folder> --pack <new folder>\``,
     );
   }
-  if (typeof value.version === "number" && value.version > 1) {
+  if (typeof value.version === "number" && value.version > packVersion) {
     throw new ClaraError(
       "pack",
-      `${path}: needs version 1, got ${value.version}: a newer program wrote this pack; update this one, or make another with \`rag-master index <folder> --pack <new folder>\``,
+      `${path}: needs version ${packVersion}, got ${value.version}: a newer program wrote this pack; update this one, or make another with \`rag-master index <folder> --pack <new folder>\``,
     );
   }
 }
 
 /**
  * Keeps a writer from replacing what is not its own: another program's `manifest.json`, or a newer pack.
- * A damaged pack may be replaced.
+ * A damaged pack and an older one may be replaced.
  *
  * @param hasPackFiles whether files with names of ours are beside it
  * @throws ClaraError "pack" saying what is there.
@@ -108,7 +118,7 @@ function wrongPart({
   sha256,
 }: Partial<Manifest>): string | undefined {
   const whole = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0;
-  if (version !== 1) return `needs version 1, got ${JSON.stringify(version)}`;
+  if (version !== packVersion) return `needs version ${packVersion}, got ${JSON.stringify(version)}`;
   if (!whole(generation)) return `needs a generation, got ${JSON.stringify(generation)}`;
   for (const name of ["model", "tokenizer", "analyzer"] as const) {
     if (typeof identity?.[name] !== "string") return `needs identity.${name} as a text`;
@@ -116,7 +126,8 @@ function wrongPart({
   for (const name of ["rate", "width"] as const) {
     if (typeof identity?.[name] !== "number") return `needs identity.${name} as a number`;
   }
-  for (const name of ["documents", "passages", "memoryTokens", "textBytes"] as const) {
+  if (identity?.bits !== 4 && identity?.bits !== 8) return "needs identity.bits as 4 or 8";
+  for (const name of ["documents", "passages", "memoryTokens", "memoryBytes", "passageBytes", "textBytes"] as const) {
     if (!whole(counts?.[name])) return `needs counts.${name} as a number`;
   }
   if (!Array.isArray(files)) return "needs a list of files";

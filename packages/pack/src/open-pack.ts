@@ -1,13 +1,13 @@
 import { endianness } from "node:os";
 import { join } from "node:path";
-import { ClaraError, type Document, type Passage, type WritableRetriever } from "@clara/core";
-import { type Analyzer, type Bm25Retriever, bm25, englishAnalyzer, exact } from "@clara/retrieval";
+import { ClaraError, type Document, type Passage } from "@clara/core";
+import { type Analyzer, type Bm25Retriever, bm25, englishAnalyzer } from "@clara/retrieval";
 import { errorCode, fileName, ioError, type Kind, readFile } from "./files.ts";
 import { parseLines } from "./lines.ts";
 import { checkIdentity, readManifest, rebuild } from "./manifest.ts";
+import { openMemories } from "./memory-file.ts";
 import { parseDocument, passageParser } from "./text.ts";
 import type { Manifest, Pack, PackIdentity } from "./types.ts";
-import { openKeys, openMemories } from "./vectors.ts";
 
 export interface OpenPackOptions {
   /** What the pack must have been made with: the fields that matter to the caller. */
@@ -16,11 +16,6 @@ export interface OpenPackOptions {
   readonly verify?: boolean;
   /** Must be the one of the pack. @default englishAnalyzer */
   readonly analyzer?: Analyzer;
-  /**
-   * Makes the dense index. `hnsw` pays in a program that stays: its graph is built anew at every opening, at about
-   * 0.5 ms a passage. @default exact
-   */
-  readonly dense?: () => WritableRetriever;
 }
 
 /** The text of a pack, without what was computed from it. */
@@ -63,7 +58,7 @@ async function current<T>(directory: string, verify: boolean, use: (manifest: Ma
 }
 
 async function read(directory: string, manifest: Manifest, options: OpenPackOptions): Promise<Pack> {
-  const { expect = {}, verify = true, analyzer = englishAnalyzer, dense: makeDense = exact } = options;
+  const { expect = {}, verify = true, analyzer = englishAnalyzer } = options;
   if (endianness() !== "LE") throw new ClaraError("unsupported", "openPack: needs a little-endian machine");
   const { identity } = manifest;
   if (verify) checkIdentity(directory, identity, { analyzer: analyzer.id, ...expect });
@@ -73,23 +68,8 @@ async function read(directory: string, manifest: Manifest, options: OpenPackOpti
   const passages = new Map(text.passages.map((passage) => [passage.id, passage]));
   const places = new Map(text.passages.map(({ id }, at) => [id, at]));
   const N = places.size;
-  const memoryAt = await readBinary(directory, manifest, "memories", verify, (b) => openMemories(b, N, identity.width));
-  const keyAt = await readBinary(directory, manifest, "keys", verify, (b) => openKeys(b, N, identity.width));
+  const memoryAt = await readBinary(directory, manifest, "memories", verify, (b) => openMemories(b, N, identity));
   const sparse = await readBinary(directory, manifest, "bm25", verify, (snapshot) => bm25({ analyzer, snapshot }));
-  const dense = makeDense();
-  if (keyAt) await dense.apply({ upsert: text.passages.map((passage, at) => ({ ...passage, vector: keyAt(at) })) });
-
-  function view<T>(passage: string, at: ((place: number) => T) | undefined, what: string): T {
-    const place = places.get(passage);
-    if (place === undefined) throw new ClaraError("pack", `${directory}: has no passage "${passage}"`);
-    if (!at) {
-      throw new ClaraError(
-        "pack",
-        `${directory}: was written without ${what}; make them with \`rag-master index --recompress --pack ${directory}\``,
-      );
-    }
-    return at(place);
-  }
 
   return {
     directory,
@@ -97,13 +77,19 @@ async function read(directory: string, manifest: Manifest, options: OpenPackOpti
     identity,
     documents,
     passages,
-    memory: (passage) => view(passage, memoryAt, "memories"),
-    key: (passage) => view(passage, keyAt, "keys"),
-    sparse: sparse satisfies Bm25Retriever,
-    dense,
-    async close() {
-      await Promise.all([sparse.close(), dense.close()]);
+    memory(passage) {
+      const place = places.get(passage);
+      if (place === undefined) throw new ClaraError("pack", `${directory}: has no passage "${passage}"`);
+      if (!memoryAt) {
+        throw new ClaraError(
+          "pack",
+          `${directory}: was written without memories; make them with \`rag-master index --recompress --pack ${directory}\``,
+        );
+      }
+      return memoryAt(place);
     },
+    sparse: sparse satisfies Bm25Retriever,
+    close: () => sparse.close(),
   };
 }
 

@@ -1,6 +1,5 @@
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { hnsw } from "@clara/retrieval";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { openPack, readPackText } from "./open-pack.ts";
@@ -10,7 +9,7 @@ import { writePack } from "./write-pack.ts";
 const texts = { "a.md": "Cats sleep all day. Dogs bark at night.", "b/c.md": "Whales sing under water, for hours." };
 
 describe("a pack", () => {
-  it("gives back every document, passage, memory and key", () =>
+  it("gives back every document, passage and memory", () =>
     inFolder(async (folder) => {
       const content = contentOf(texts);
       const manifest = await writePack(join(folder, "new", "pack"), { identity, content, createdBy: "a test" });
@@ -18,48 +17,54 @@ describe("a pack", () => {
       expect(pack.manifest).toEqual(manifest);
       expect(manifest).toMatchObject({
         format: "clara-pack",
-        version: 1,
+        version: 2,
         generation: 1,
         identity,
         createdBy: "a test",
       });
-      // Counts of the four memories: 2, 3, 1, 2; texts of 39 and 35 bytes.
-      expect(manifest.counts).toEqual({ documents: 2, passages: 4, memoryTokens: 8, textBytes: 74 });
+      // The four memories have 2, 3, 1 and 2 vectors, of 3 bytes, a scale of 2 and a span; the spans of (2, 3, 4, 5) and such
+      // take 1, those that begin at 4 or elsewhere 3; 2 more a passage. Texts of 39 and 35 bytes.
+      expect(manifest.counts).toEqual({
+        documents: 2,
+        passages: 4,
+        memoryTokens: 8,
+        memoryBytes: 4 * 2 + 8 * (3 + 2 + 1) + 3 * 2,
+        passageBytes: 74,
+        textBytes: 74,
+      });
+      const file = manifest.files.find(({ name }) => name === "memories-1.bin");
+      expect(file?.bytes, "with a header").toBe(32 + manifest.counts.memoryBytes);
       expect([...pack.documents.values()]).toEqual(content.documents);
       expect([...pack.passages.values()]).toEqual(content.passages);
       for (const { id } of content.passages) {
         expect(pack.memory(id)).toEqual(content.memories.get(id));
-        expect(pack.key(id)).toEqual(content.keys.get(id));
       }
       await pack.close();
     }));
 
-  it("answers searches by words and by vector, with metadata to filter by", () =>
+  it("answers searches by words, with metadata to filter by", () =>
     inFolder(async (folder) => {
       await writePack(folder, { identity, content: contentOf(texts) });
       const pack = await openPack(folder);
       const byWords = await pack.sparse.search({ text: "who sings under water" }, { k: 1 });
       expect(byWords.map(({ id }) => id)).toEqual(["b/c.md#0"]);
       expect(pack.sparse.idf("whale")).toBeGreaterThan(0);
-      const near = { text: "", vector: pack.key("a.md#0") };
-      expect((await pack.dense.search(near, { k: 4 })).map(({ id }) => id)[0]).toBe("a.md#0");
       const filter = { field: "document", op: "eq", value: "b/c.md" } as const;
-      expect((await pack.dense.search(near, { k: 4, filter })).map(({ id }) => id)).toEqual(["b/c.md#0", "b/c.md#17"]);
-      const graph = await openPack(folder, { dense: hnsw });
-      expect(graph.dense.name).toBe("hnsw");
-      expect((await graph.dense.search(near, { k: 1 }))[0]?.id).toBe("a.md#0");
+      const all = await pack.sparse.search({ text: "dogs bark, whales sing for hours" }, { k: 4 });
+      expect(all.map(({ id }) => id).sort()).toEqual(["a.md#19", "b/c.md#0", "b/c.md#17"]);
+      const some = await pack.sparse.search({ text: "dogs bark, whales sing for hours" }, { k: 4, filter });
+      expect(some.map(({ id }) => id).sort()).toEqual(["b/c.md#0", "b/c.md#17"]);
     }));
 
-  it("may have no memories and keys, or no documents at all", () =>
+  it("may have no memories, or no documents at all", () =>
     inFolder(async (folder) => {
       await writePack(folder, { identity, content: contentOf(texts, { vectors: false }) });
       const pack = await openPack(folder);
-      expect(await pack.dense.search({ text: "", vector: new Float32Array(3) }, { k: 3 })).toEqual([]);
+      expect(pack.manifest.counts).toMatchObject({ memoryTokens: 0, memoryBytes: 0, passageBytes: 74 });
       expect(() => pack.memory("a.md#0")).toThrow(
         /was written without memories; .*rag-master index --recompress --pack/,
       );
-      expect(() => pack.key("a.md#0")).toThrow(/was written without keys/);
-      expect(() => pack.key("nothing")).toThrow(/has no passage "nothing"/);
+      expect(() => pack.memory("nothing")).toThrow(/has no passage "nothing"/);
       await writePack(folder, { identity, content: contentOf({}) });
       const empty = await openPack(folder);
       expect([empty.documents.size, empty.passages.size]).toEqual([0, 0]);
@@ -96,22 +101,21 @@ describe("a pack", () => {
 
   it("replaces a generation whole, and leaves files that are not its own", () =>
     inFolder(async (folder) => {
-      const strangers = ["notes.txt", "documents-1.txt", "documents-x.jsonl", "keys-1.f32.bak", "old-1.bin"];
+      const strangers = [
+        "notes.txt",
+        "documents-1.txt",
+        "documents-x.jsonl",
+        "keys-1.f32.bak",
+        "toString-1.bin",
+        "old-1.bin",
+      ];
       for (const name of strangers) await writeFile(join(folder, name), "mine");
       await writePack(folder, { identity, content: contentOf(texts) });
       await writePack(folder, { identity, content: contentOf({ d: "Only this is left." }) });
       const pack = await openPack(folder);
       expect([...pack.documents.keys()]).toEqual(["d"]);
       expect((await readdir(folder)).sort()).toEqual(
-        [
-          ...strangers,
-          "bm25-2.bin",
-          "documents-2.jsonl",
-          "keys-2.f32",
-          "manifest.json",
-          "memories-2.bin",
-          "passages-2.jsonl",
-        ].sort(),
+        [...strangers, "bm25-2.bin", "documents-2.jsonl", "manifest.json", "memories-2.bin", "passages-2.jsonl"].sort(),
       );
     }));
 

@@ -1,32 +1,35 @@
-import type { Document, Passage, WritableRetriever } from "@clara/core";
+import type { Document, Passage } from "@clara/core";
 import type { Bm25Retriever } from "@clara/retrieval";
 
 /** What made the memories and indexes. A program with another identity cannot read them. */
 export interface PackIdentity {
-  /** Name and version of the compressor. */
+  /** Id of what makes memories. What only reads them is no part of it: another reader opens the same pack. */
   readonly model: string;
   readonly tokenizer: string;
   /** Id of the analyzer behind the BM25 index. */
   readonly analyzer: string;
   /** Tokens averaged into one memory token. */
   readonly rate: number;
-  /** Model width `D`. */
+  /** Width `D` of the memories. */
   readonly width: number;
+  /** Bits of one number of a memory. */
+  readonly bits: 4 | 8;
 }
 
-/** The memory of one passage in eight bits: vector m is `values[m·D … (m+1)·D] · scales[m]`. */
+/** The memory of one passage in whole numbers, as `quantizeMemory` of @clara/compressor makes it. */
 export interface QuantizedMemory {
   /** Tokens averaged into one memory token. */
   readonly rate: number;
   /** Memory tokens `M`. */
   readonly count: number;
-  /** Model width `D`. */
   readonly width: number;
-  /** [M, D], row-major. */
+  /** Of one number. */
+  readonly bits: 4 | 8;
+  /** [M, ceil(D·bits / 8)], row-major: with 4 bits two numbers a byte, the first one low, in two's complement. */
   readonly values: Int8Array;
-  /** [M] */
-  readonly scales: Float32Array;
-  /** [M] tokens behind each vector. */
+  /** [M] what one step of each vector is worth: float16, as its bits. */
+  readonly scales: Uint16Array;
+  /** [M] tokens behind each vector: `rate`, fewer for the last one. */
   readonly tokens: Uint16Array;
   /** [M, 2] UTF-16 offsets into the passage's text. */
   readonly spans: Uint32Array;
@@ -39,8 +42,6 @@ export interface PackContent {
   readonly passages: readonly Passage[];
   /** By passage id: one for each passage, or none at all where compression is off. */
   readonly memories: ReadonlyMap<string, QuantizedMemory>;
-  /** [D] by passage id: one for each passage, or none at all. */
-  readonly keys: ReadonlyMap<string, Float32Array>;
 }
 
 export interface PackFile {
@@ -53,7 +54,7 @@ export interface PackFile {
 /** `manifest.json`: the one file that says which others belong to the pack. */
 export interface Manifest {
   readonly format: "clara-pack";
-  readonly version: 1;
+  readonly version: 2;
   /** 1 for the first commit, one more for each further one; part of the files' names. */
   readonly generation: number;
   readonly identity: PackIdentity;
@@ -61,6 +62,10 @@ export interface Manifest {
     readonly documents: number;
     readonly passages: number;
     readonly memoryTokens: number;
+    /** Of the memories in their file, whose header is 32 more. Search keys are derived from them and take none. */
+    readonly memoryBytes: number;
+    /** UTF-8 bytes of the passages' texts, which the memories stand for. */
+    readonly passageBytes: number;
     /** UTF-8 bytes of the documents' texts. */
     readonly textBytes: number;
   };
@@ -80,14 +85,14 @@ export interface Pack {
   readonly identity: PackIdentity;
   readonly documents: ReadonlyMap<string, Document>;
   readonly passages: ReadonlyMap<string, Passage>;
-  /** A view, not a copy: leave it as it is. @throws ClaraError "pack" for a passage without a memory. */
+  /**
+   * Its values and scales are views, not copies: leave them as they are. The search key is derived from it.
+   *
+   * @throws ClaraError "pack" for a passage without a memory.
+   */
   memory(passage: string): QuantizedMemory;
-  /** [D], a view. @throws ClaraError "pack" for a passage without a key. */
-  key(passage: string): Float32Array;
   /** BM25 over the passages, as they were written. Changing it does not change the pack. */
   readonly sparse: Bm25Retriever;
-  /** Cosine over the keys. Empty where the pack has no keys. */
-  readonly dense: WritableRetriever;
-  /** Frees what the retrievers hold. */
+  /** Frees what the retriever holds. */
   close(): Promise<void>;
 }

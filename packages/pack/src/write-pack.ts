@@ -17,10 +17,10 @@ import {
 } from "./files.ts";
 import { jsonLines } from "./lines.ts";
 import { lock } from "./lock.ts";
-import { checkReplaceable, manifestName, sealed } from "./manifest.ts";
+import { checkReplaceable, manifestName, packVersion, sealed } from "./manifest.ts";
+import { checkMemories, memoryBytes, memoryFile } from "./memory-file.ts";
 import { checkText, storedPassage } from "./text.ts";
 import type { Manifest, PackContent, PackFile, PackIdentity } from "./types.ts";
-import { checkVectors, keyBytes, memoryBytes } from "./vectors.ts";
 
 export interface WritePackOptions {
   readonly identity: PackIdentity;
@@ -89,16 +89,15 @@ async function commit(
   snapshot: Uint8Array,
   write: Write,
 ): Promise<Manifest> {
-  const { documents, passages, memories, keys } = content;
-  const { model, tokenizer, analyzer, rate, width } = identity;
+  const { documents, passages, memories } = content;
+  const { model, tokenizer, analyzer, rate, width, bits } = identity;
   const known = (await readdir(directory)).map(generationOf).filter((generation) => generation !== undefined);
   await checkReplaceable(directory, known.length > 0);
   const generation = known.reduce((most, each) => Math.max(most, each), 0) + 1;
   const parts: [Kind, Iterable<Uint8Array>][] = [
     ["documents", jsonLines(documents)],
     ["passages", jsonLines(stored(content))],
-    ["memories", memoryBytes(passages, memories, width)],
-    ["keys", keyBytes(passages, keys)],
+    ["memories", memoryFile(memories.size === 0 ? [] : passages.map(({ id }) => memories.get(id)!), identity)],
     ["bm25", [snapshot]],
   ];
   let manifest: Manifest;
@@ -111,14 +110,16 @@ async function commit(
     throwIfAborted(signal, "writePack");
     manifest = sealed({
       format: "clara-pack",
-      version: 1,
+      version: packVersion,
       generation,
-      identity: { model, tokenizer, analyzer, rate, width },
+      identity: { model, tokenizer, analyzer, rate, width, bits },
       counts: {
         documents: documents.length,
         passages: passages.length,
         memoryTokens: [...memories.values()].reduce((sum, { count }) => sum + count, 0),
-        textBytes: documents.reduce((sum, { text }) => sum + Buffer.byteLength(text), 0),
+        memoryBytes: memoryBytes(memories.values()),
+        passageBytes: textBytes(passages),
+        textBytes: textBytes(documents),
       },
       files,
       createdAt: new Date().toISOString(),
@@ -134,6 +135,10 @@ async function commit(
   // Nothing depends on the old files any more; what cannot be deleted now goes with the next commit.
   await removeGenerations(directory, (each) => each !== generation).catch(() => {});
   return manifest;
+}
+
+function textBytes(texts: readonly { readonly text: string }[]): number {
+  return texts.reduce((sum, { text }) => sum + Buffer.byteLength(text), 0);
 }
 
 function* stored({ passages }: PackContent): Generator<unknown> {
@@ -162,6 +167,8 @@ function check(identity: PackIdentity, content: PackContent, analyzer: string): 
       );
     }
   }
+  if (identity.bits !== 4 && identity.bits !== 8)
+    throw new ClaraError("option", `writePack: identity.bits must be 4 or 8, got ${identity.bits}`);
   if (identity.analyzer !== analyzer) {
     throw new ClaraError(
       "option",
@@ -169,5 +176,5 @@ function check(identity: PackIdentity, content: PackContent, analyzer: string): 
     );
   }
   checkText(content.documents, content.passages);
-  checkVectors(content, identity.width);
+  checkMemories(content, identity);
 }

@@ -1,7 +1,6 @@
-import { mkdir, writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import type { Command } from "commander";
-import { type Answer, answer, checkQuestion } from "../answer.ts";
+import { answer, checkQuestion } from "../answer.ts";
+import { keepRecord } from "../keep-record.ts";
 import { type CommandContext, contextOf, openModel, settingsOf } from "./context.ts";
 import { answerJson, showAnswer } from "./show.ts";
 import { openSource } from "./source.ts";
@@ -49,14 +48,4 @@ export function addAsk(program: Command, context: CommandContext): void {
         await model.dispose();
       }
     });
-}
-
-/** Records lie beside the pack's files. An answer is worth more than its record: a full or read-only disk does not stop it. */
-async function keepRecord(directory: string, given: Answer): Promise<void> {
-  try {
-    await mkdir(join(directory, "records"), { recursive: true });
-    await writeFile(join(directory, "records", `${given.record}.json`), `${JSON.stringify(given, undefined, 2)}\n`);
-  } catch {
-    // See above.
-  }
 }

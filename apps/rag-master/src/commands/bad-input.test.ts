@@ -138,7 +138,7 @@ describe("bad files beside a good one", () => {
 
   it("a loop of links ends, and a link to nothing is named", () => {
     expect(reason(join("sub", "loop"))).toBe("link to a folder that is read already");
-    expect(reason("dangling.md")).toBe("link to nothing, or not readable");
+    expect(reason("dangling.md")).toBe("link to nothing");
   });
 });
 
@@ -211,14 +211,27 @@ describe("a pack that cannot be used", () => {
 
   it("damaged: the error names the file and the command that helps, and that command does", async () => {
     cpSync(join(cwd, "good"), join(cwd, "damaged"), { recursive: true });
-    truncateSync(join(cwd, "damaged/keys-1.f32"), 100);
+    truncateSync(join(cwd, "damaged/memories-1.bin"), 100);
     const refused = await here("ask", weighs, "--pack", at("damaged"));
     expect(refused).toMatchObject({ code: 1, stdout: "" });
-    expect(refused.stderr).toMatch(/keys-1\.f32: needs \d+ bytes, got 100; build it again/);
+    expect(refused.stderr).toMatch(/memories-1\.bin: needs \d+ bytes, got 100; build it again/);
     const rebuilt = await adviceOf(refused);
     expect(rebuilt).toMatchObject({ code: 0, stdout: expect.stringContaining("1 indexed") });
     expect(rebuilt.stderr).toMatch(/note: .*damaged: was damaged and is made anew/);
     expect(await here("ask", weighs, "--pack", at("damaged"))).toMatchObject({ code: 0 });
+  });
+
+  it("of an earlier version: the error names the command that helps, and that command does", async () => {
+    cpSync(join(cwd, "good"), join(cwd, "old"), { recursive: true });
+    const manifest = readFileSync(join(cwd, "old/manifest.json"), "utf8");
+    write("old/manifest.json", manifest.replace('"version": 2', '"version": 1'));
+    const refused = await here("ask", weighs, "--pack", at("old"));
+    expect(refused).toMatchObject({ code: 1, stdout: "" });
+    expect(refused.stderr).toMatch(/needs version 2, got 1: an earlier program wrote this pack; build it again/);
+    const rebuilt = await adviceOf(refused);
+    expect(rebuilt).toMatchObject({ code: 0, stdout: expect.stringContaining("1 indexed") });
+    expect(rebuilt.stderr).toMatch(/note: .*old: is of an earlier version and is made anew/);
+    expect(await here("ask", weighs, "--pack", at("old"))).toMatchObject({ code: 0 });
   });
 
   it.skipIf(process.platform === "win32")("a full disk leaves the earlier pack as it was (needs bash)", async () => {

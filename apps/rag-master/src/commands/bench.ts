@@ -4,22 +4,40 @@ import type { Command } from "commander";
 import { type Bench, bench } from "../bench.ts";
 import type { Model } from "../model.ts";
 import { sampleFolder } from "../samples.ts";
+import { benchRates, type RatesFlags } from "./bench-rates.ts";
 import { type CommandContext, openModel, settingsOf } from "./context.ts";
+import { addQuestionFlags } from "./questions.ts";
 import { stages } from "./source.ts";
 
 export function addBench(program: Command, context: CommandContext): void {
-  program
+  const command = program
     .command("bench")
-    .summary("how quick this machine is")
+    .summary("how quick this machine is; what each compression rate costs and gives")
     .description(
-      "Measures compressing, questions and answers on the sample documents, or on your own. Other work on the machine shows in the figures.",
+      "Measures compressing, questions and answers on the sample documents, or on your own. With --rates: answer quality, time and size at each rate, on your own questions. Other work on the machine shows in the figures.",
     )
     .argument("[path...]", "files and folders (default: the sample documents of the repository)")
     .option("--config <file>", "settings (default: rag_config.yaml, when it is here)")
+    .option("--rates [list]", "measure these rates (1,2,4,8,16,32,64 when none are given)")
+    .option("--data <file>", "with --rates: questions, as for evaluate (default: those about the sample documents)")
+    .option("--contexts <list>", "with --rates: of memory, text, mixed (default: all)")
+    .option("--html <file>", "with --rates: write a page with charts")
     .option("--json", "one JSON value on stdout")
-    .addHelpText("after", "\nExamples:\n  bench\n  bench --threads 1\n  bench docs --engine tfjs-node --json")
-    .action(async (given: string[], flags: { config?: string; json?: boolean }) => {
+    .addHelpText(
+      "after",
+      "\nExamples:\n  bench\n  bench --threads 1\n  bench docs --engine tfjs-node --json\n  bench --rates\n  bench docs --data questions.jsonl --rates 4,16,64 --html rates.html",
+    )
+    .action(async (given: string[], flags: Partial<RatesFlags>) => {
       const { terminal, signal } = context;
+      const { rates } = flags;
+      if (rates !== undefined) return benchRates(given, { ...flags, rates }, context, machine());
+      const alone = (["data", "contexts", "html", "limit", "format", "setting", "documents", "skipBad"] as const).find(
+        (name) => flags[name] !== undefined,
+      );
+      if (alone !== undefined) {
+        const flag = alone === "skipBad" ? "skip-bad" : alone;
+        throw new ClaraError("option", `bench: --${flag} is for the curve of rates; add --rates`);
+      }
       const samples = sampleFolder();
       const paths = given.length > 0 || samples === undefined ? given : [samples];
       if (paths.length === 0) {
@@ -47,6 +65,7 @@ export function addBench(program: Command, context: CommandContext): void {
         });
       } else for (const line of table(figures, `${name}, ${details}`, peakMemoryMB)) terminal.print(line);
     });
+  addQuestionFlags(command);
 }
 
 function machine(): object {

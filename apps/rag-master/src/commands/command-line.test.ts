@@ -128,6 +128,9 @@ describe("evaluate", () => {
       ci95: { f1: [""] },
       // Beside what is fixed: the same without refusals.
       always: { em: "", f1: "", f1Any: "" },
+      calibration: { ece: "", bins: [{ low: "", high: "", n: "", confidence: "", accuracy: "" }] },
+      data: { skipped: "", duplicates: "" },
+      comparison: "",
     });
     expect(summary).toMatchObject({ n: 2, context: "mixed", rate: 16, recall: { 1: 1 }, citations: { verified: 1 } });
     const lines = readFileSync(join(cwd, "out.jsonl"), "utf8").trimEnd().split("\n");

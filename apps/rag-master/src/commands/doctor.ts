@@ -1,10 +1,11 @@
 import { arch, cpus, platform, totalmem } from "node:os";
+import { fileURLToPath } from "node:url";
 import { mini } from "@clara/mini";
 import { hnsw } from "@clara/retrieval";
 import type { Command } from "commander";
 import { engineChoices } from "../engine.ts";
 import { type EngineFinding, examineEngines } from "../examine-engines.ts";
-import { readModelFiles } from "../model.ts";
+import { readModelFolder } from "../model-folder.ts";
 import type { CommandContext } from "./context.ts";
 
 interface Finding {
@@ -80,7 +81,7 @@ function machine(): Finding {
 
 async function model(): Promise<Finding> {
   try {
-    await readModelFiles();
+    await readModelFolder(fileURLToPath(new URL(".", mini.files.config)));
     const found = `${mini.id}, ${(mini.bytes.weights / 1e6).toFixed(0)} MB, sha256 verified`;
     return { part: "model", ok: true, found, advice: null };
   } catch (error) {

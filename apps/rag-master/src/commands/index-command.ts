@@ -2,7 +2,7 @@ import { watch } from "node:fs/promises";
 import type { Command } from "commander";
 import { recompress } from "../index-folder.ts";
 import { type CommandContext, integer, openModel, settingsOf, withRate } from "./context.ts";
-import { indexWithProgress, stages, summaryOf } from "./source.ts";
+import { indexWithProgress, sizesOf, stages, summaryOf } from "./source.ts";
 
 interface Flags {
   readonly pack: string;
@@ -48,7 +48,7 @@ export function addIndex(program: Command, context: CommandContext): void {
           if (flags.json) terminal.printJson({ pack: flags.pack, ...counts });
           else
             terminal.print(
-              `${counts.passages} passages compressed again, ${counts.memoryTokens} memory tokens, in ${flags.pack}`,
+              `${counts.passages} passages compressed again, ${counts.memoryTokens} memory tokens, ${sizesOf(counts)}, in ${flags.pack}`,
             );
           return;
         }

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { ClaraError } from "@clara/core";
-import { openPack } from "@clara/pack";
+import { openPack, packVersion } from "@clara/pack";
 import { type Corpus, corpusOfPack } from "../corpus.ts";
 import { type IndexReport, identityOf, indexFolder } from "../index-folder.ts";
 import type { Model } from "../model.ts";
@@ -24,7 +24,8 @@ export async function openSource(
   if (pack !== undefined && docs !== undefined)
     throw new ClaraError("option", "--pack and --docs: give one of them, not both");
   const directory = docs === undefined ? (pack ?? ".clara") : await cachedPack(docs, model, rate, context);
-  return { corpus: corpusOfPack(await openPack(directory, { expect: identityOf(model, rate) })), directory };
+  const opened = await openPack(directory, { expect: identityOf(model, rate) });
+  return { corpus: await corpusOfPack(opened), directory };
 }
 
 /** The pack of these paths, brought up to date. It is kept, so that the second question is quick. */
@@ -35,7 +36,7 @@ async function cachedPack(
   context: CommandContext,
 ): Promise<string> {
   const key = createHash("sha256")
-    .update(JSON.stringify([docs.map((path) => resolve(path)), identityOf(model, rate)]))
+    .update(JSON.stringify([docs.map((path) => resolve(path)), identityOf(model, rate), packVersion]))
     .digest("hex");
   const directory = join(context.cache, "docs", key.slice(0, 16));
   await mkdir(directory, { recursive: true });
@@ -101,8 +102,18 @@ export function summaryOf({
   deleted,
   passages,
   memoryTokens,
+  memoryBytes,
+  textBytes,
   seconds,
 }: IndexReport): string {
   const gone = deleted > 0 ? `, ${deleted} deleted` : "";
-  return `${found} found = ${indexed} indexed + ${unchanged} unchanged + ${skipped} skipped + ${failed} failed${gone}; ${passages} passages, ${memoryTokens} memory tokens, ${seconds} s`;
+  const counts = `${found} found = ${indexed} indexed + ${unchanged} unchanged + ${skipped} skipped + ${failed} failed${gone}`;
+  return `${counts}; ${passages} passages, ${memoryTokens} memory tokens, ${sizesOf({ memoryBytes, textBytes })}, ${seconds} s`;
+}
+
+/** How large the memories are beside the text they stand for. */
+export function sizesOf({ memoryBytes, textBytes }: Pick<IndexReport, "memoryBytes" | "textBytes">): string {
+  const kilobytes = (bytes: number) => `${(bytes / 1000).toFixed(1)} KB`;
+  const ratio = textBytes === 0 ? "" : `, ratio ${(memoryBytes / textBytes).toFixed(2)}`;
+  return `memory ${kilobytes(memoryBytes)}, text ${kilobytes(textBytes)}${ratio}`;
 }

@@ -32,7 +32,7 @@ describe("findFiles", () => {
       { id: "a/z.txt", path: join(root, "docs/a/z.txt"), bytes: 20 },
       { id: "b.md", path: join(root, "docs/b.md"), bytes: 17 },
     ]);
-    expect(found).toMatchObject({ skipped: [], roots: [join(root, "docs")] });
+    expect(found).toMatchObject({ skipped: [], unreadable: [], roots: [join(root, "docs")] });
   });
 
   it("leaves out hidden files, node_modules and packs", async () => {
@@ -78,12 +78,12 @@ describe("findFiles", () => {
     expect(found.files.map(({ id }) => id)).toEqual(["linked/c.md", "z.md"]);
     expect(found.skipped).toEqual([
       { path: join(root, "docs/a.md"), reason: `same file as ${join(root, "docs/z.md")}` },
-      { path: join(root, "docs/broken.md"), reason: "link to nothing, or not readable" },
+      { path: join(root, "docs/broken.md"), reason: "link to nothing" },
     ]);
   });
 
   it("finds nothing in an empty folder", async () => {
-    expect(await findFiles([root])).toEqual({ files: [], skipped: [], roots: [root] });
+    expect(await findFiles([root])).toEqual({ files: [], skipped: [], unreadable: [], roots: [root] });
   });
 
   it("names the path that does not exist", async () => {
@@ -112,6 +112,8 @@ describe("walkFolder", () => {
     };
     const walk: Walk = { skipped: [], seen: new Set(), list };
     expect((await walkFolder(root, walk)).map(({ path }) => path)).toEqual([join(root, "a.md")]);
-    expect(walk.skipped).toEqual([{ path: join(root, "locked"), reason: "folder cannot be read: EACCES" }]);
+    expect(walk.skipped).toEqual([
+      { path: join(root, "locked"), reason: "folder cannot be read: EACCES", unreadable: true },
+    ]);
   });
 });

@@ -13,6 +13,8 @@ export interface Found {
   readonly files: readonly FoundFile[];
   /** Folders that cannot be read, links to nothing, the same file a second time. */
   readonly skipped: readonly Skip[];
+  /** Ids, and beginnings of ids up to a `/` or "", of what may be in folders and files that are there and cannot be read now. */
+  readonly unreadable: readonly { readonly id: string; readonly path: string }[];
   /** What was given, as absolute paths, each once: what to watch. */
   readonly roots: readonly string[];
 }
@@ -36,7 +38,31 @@ export async function findFiles(paths: readonly string[], options: FindFilesOpti
     groups.push({ base: isFolder ? root : dirname(root), files });
   }
   const kept = dropRepeated(groups, walk.skipped);
-  return { files: withIds(kept), skipped: walk.skipped.sort((a, b) => compare(a.path, b.path)), roots };
+  return {
+    files: withIds(kept),
+    skipped: walk.skipped.sort((a, b) => compare(a.path, b.path)),
+    unreadable: walk.skipped.flatMap(({ path, unreadable }) => (unreadable ? idsOf(path, groups) : [])),
+    roots,
+  };
+}
+
+/**
+ * Ids that a path may have, or those in it begin with. Which of a base's names stand before ids depends on the files of all
+ * bases, and some cannot be seen now: where there are several bases, each number of names is possible.
+ */
+function idsOf(path: string, groups: readonly Group[]): { id: string; path: string }[] {
+  const bases = [...new Set(groups.map(({ base }) => base))].filter(
+    (base) => path === base || path.startsWith(base.endsWith(sep) ? base : base + sep),
+  );
+  const several = new Set(groups.map(({ base }) => base)).size > 1;
+  return bases.flatMap((base) => {
+    const names = several ? base.split(sep).filter(Boolean) : [];
+    const own = relative(base, path).split(sep).filter(Boolean);
+    return Array.from({ length: names.length + 1 }, (_, depth) => ({
+      id: [...(depth === 0 ? [] : names.slice(-depth)), ...own].join("/"),
+      path,
+    }));
+  });
 }
 
 async function statOf(path: string): ReturnType<typeof stat> {

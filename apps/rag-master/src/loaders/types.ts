@@ -13,6 +13,8 @@ export interface FoundFile {
 export interface Skip {
   readonly path: string;
   readonly reason: string;
+  /** A folder or file that is there and cannot be read now: what it holds is not gone. */
+  readonly unreadable?: true;
 }
 
 /**

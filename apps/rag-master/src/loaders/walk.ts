@@ -48,12 +48,13 @@ export async function walkFolder(root: string, walk: Walk): Promise<Walked[]> {
         if (entry.name.startsWith(".") || entry.name === "node_modules") continue;
         const child = join(path, entry.name);
         if (entry.isDirectory()) folders.push({ path: child, linked: false });
-        else if (entry.isSymbolicLink() && (await statOf(child))?.isDirectory())
+        else if (entry.isSymbolicLink() && (await statOf(child)).info?.isDirectory())
           links.push({ path: child, linked: true });
         else await addFile(child, files, skipped);
       }
     } catch (error) {
-      skipped.push({ path, reason: `folder cannot be read: ${(error as NodeJS.ErrnoException).code ?? error}` });
+      const { code } = error as NodeJS.ErrnoException;
+      skipped.push({ path, reason: `folder cannot be read: ${code ?? error}`, ...(!isGone(code) && unreadable) });
     }
   }
   return files;
@@ -61,14 +62,25 @@ export async function walkFolder(root: string, walk: Walk): Promise<Walked[]> {
 
 /** One file, or the reason why not. */
 export async function addFile(path: string, files: Walked[], skipped: Skip[]): Promise<void> {
-  const info = await statOf(path);
-  if (!info) skipped.push({ path, reason: "link to nothing, or not readable" });
+  const { info, code } = await statOf(path);
+  if (!info && isGone(code)) skipped.push({ path, reason: "link to nothing" });
+  else if (!info) skipped.push({ path, reason: `cannot be read: ${code}`, ...unreadable });
   else if (!info.isFile()) skipped.push({ path, reason: "not a regular file" });
   else files.push({ path, real: await realpath(path).catch(() => path), bytes: info.size });
 }
 
-async function statOf(path: string): Promise<Stats | undefined> {
-  return await stat(path).catch(() => undefined);
+const unreadable = { unreadable: true } as const;
+
+/** Deleted, before the search or during it, or a link that leads nowhere. */
+function isGone(code: string | undefined): boolean {
+  return code === "ENOENT" || code === "ENOTDIR" || code === "ELOOP";
+}
+
+async function statOf(path: string): Promise<{ info?: Stats; code?: string | undefined }> {
+  return stat(path).then(
+    (info) => ({ info }),
+    (error: NodeJS.ErrnoException) => ({ code: error.code }),
+  );
 }
 
 /** A folder that holds a pack: its texts are copies of what was indexed. */

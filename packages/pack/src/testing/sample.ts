@@ -1,9 +1,11 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
 import type { Document, Passage } from "@clara/core";
 import { englishAnalyzer } from "@clara/retrieval";
 import type { PackContent, PackIdentity, QuantizedMemory } from "../types.ts";
+import { type WritePackOptions, writePack } from "../write-pack.ts";
 
 export const identity: PackIdentity = {
   model: "mini-1",
@@ -11,9 +13,10 @@ export const identity: PackIdentity = {
   analyzer: englishAnalyzer.id,
   rate: 2,
   width: 3,
+  bits: 8,
 };
 
-/** Each text becomes a document, cut in two passages; memories and keys are numbers counted up. */
+/** Each text becomes a document, cut in two passages; memories are numbers counted up. */
 export function contentOf(
   texts: Readonly<Record<string, string>>,
   { vectors = true }: { vectors?: boolean } = {},
@@ -21,7 +24,6 @@ export function contentOf(
   const documents: Document[] = [];
   const passages: Passage[] = [];
   const memories = new Map<string, QuantizedMemory>();
-  const keys = new Map<string, Float32Array>();
   for (const [id, text] of Object.entries(texts)) {
     documents.push({ id, title: `About ${id}`, text, hash: `hash of ${text.length}`, metadata: { size: text.length } });
     const middle = Math.floor(text.length / 2);
@@ -33,12 +35,10 @@ export function contentOf(
       const passage = { id: `${id}#${start === end ? "empty" : start}`, document: id, start, end };
       passages.push({ ...passage, title: id, text: text.slice(start, end), metadata: { first: start === 0 } });
       if (!vectors) continue;
-      // Odd counts, so that blocks need padding.
       memories.set(passage.id, memoryOf(1 + (passages.length % 3), passages.length));
-      keys.set(passage.id, Float32Array.from([passages.length, 1, -0.5]));
     }
   }
-  return { documents, passages, memories, keys };
+  return { documents, passages, memories };
 }
 
 function memoryOf(count: number, first: number): QuantizedMemory {
@@ -47,11 +47,25 @@ function memoryOf(count: number, first: number): QuantizedMemory {
     rate: 2,
     count,
     width: 3,
+    bits: 8,
     values: Int8Array.from(up(count * 3), (x) => -x),
-    scales: Float32Array.from(up(count), (x) => x / 8),
-    tokens: Uint16Array.from(up(count)),
+    scales: Uint16Array.from(up(count)),
+    tokens: Uint16Array.from(up(count), (_, m) => (m === count - 1 ? 1 + (first % 2) : 2)),
     spans: Uint32Array.from(up(count * 2)),
   };
+}
+
+/** Writes; a writer that was killed just as it took the lock is waited for, until its lock counts as stale (five seconds). */
+export async function writeWhenFree(folder: string, options: WritePackOptions): Promise<void> {
+  for (;;) {
+    try {
+      await writePack(folder, options);
+      return;
+    } catch (error) {
+      if (!/is being written by process unknown/.test((error as Error).message)) throw error;
+      await wait(50);
+    }
+  }
 }
 
 /** Runs `use` with a new folder, and removes it. */

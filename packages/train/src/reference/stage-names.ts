@@ -1,0 +1,13 @@
+import type { Stage } from "../recipe.ts";
+
+/** What the reference's code calls the stages; its pages call them 1, 2 and 3. */
+export const referenceStages = {
+  compression: "stage1",
+  instruction: "stage1_2",
+  endToEnd: "stage2",
+} as const satisfies Readonly<Record<Stage, string>>;
+
+/** The stage of a checkpoint's `training_stage`, undefined when it is none of the three. */
+export function stageOf(name: unknown): Stage | undefined {
+  return (Object.keys(referenceStages) as Stage[]).find((stage) => referenceStages[stage] === name);
+}

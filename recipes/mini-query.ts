@@ -1,0 +1,44 @@
+// Stage 3 of the embedded model, end to end: a query reasoner.
+//
+//   npm start -- train mini-query --model <folder of the stage before> --out runs/query
+//
+// LoRA updates of the compressor for questions alone: documents stay compressed as they are, so packs stay valid. The loss of the
+// reader of memories reaches the question through the straight-through top-k.
+import { queryTask, type Recipe, readQed, readSquad } from "@clara/train";
+
+const recipe: Recipe = {
+  name: "mini-query",
+  stage: "endToEnd",
+  about: "A query reasoner that the answer's loss has trained.",
+  steps: 800,
+  seed: 13,
+  optimizer: { learningRate: 1e-3, schedule: "cosine", warmupSteps: 30, weightDecay: 0, clipNorm: 1 },
+  data: {
+    squad: {
+      path: "data/squad/train-v1.1.json.gz",
+      about: "SQuAD 1.1, training half (Rajpurkar et al. 2016)",
+      licence: "CC BY-SA 4.0",
+    },
+    qed: {
+      path: "data/nq-qed/qed-train.early.jsonl.gz",
+      about: "QED: Natural Questions with the paragraph that answers (Lamm et al. 2020)",
+      licence: "CC BY-SA 3.0",
+    },
+  },
+  async build(context) {
+    const squad = readSquad(await context.read("squad"));
+    const qed = readQed(await context.read("qed"));
+    return queryTask(context, {
+      records: [...squad, ...qed, ...qed, ...qed],
+      seed: 13,
+      batchSize: 32,
+      groupSize: 8,
+      strangers: 4,
+      rate: 16,
+      topK: 2,
+      answerWeight: 0.5,
+    });
+  },
+};
+
+export default recipe;
