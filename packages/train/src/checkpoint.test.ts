@@ -29,6 +29,11 @@ describe("a checkpoint", () => {
     expect(params["first.bias"]!.data[0]).toBe(5);
   });
 
+  it("comes back from a Buffer, whose slices are views", () => {
+    const file = Buffer.concat([Buffer.alloc(24), encodeCheckpoint(saved)]).subarray(24);
+    expect(decodeCheckpoint(file, saved.recipe)).toEqual(saved);
+  });
+
   it("takes views of larger arrays", () => {
     const whole = numbers(9, 8, 7, 6);
     const params = { x: { data: whole.subarray(1, 3), shape: [2] } };
