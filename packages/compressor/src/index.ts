@@ -7,6 +7,12 @@ export {
   type QueryStates,
 } from "./compressor.ts";
 export { meanKey, rerate } from "./memory.ts";
-export { dequantizeMemory, type QuantizedMemory, type QuantizeOptions, quantizeMemory } from "./quantize.ts";
+export {
+  dequantizeMemory,
+  type MemoryBits,
+  type QuantizedMemory,
+  type QuantizeOptions,
+  quantizeMemory,
+} from "./quantize.ts";
 export { maxCosine, windowScores } from "./scores.ts";
 export type { CompressibleText } from "./segments.ts";

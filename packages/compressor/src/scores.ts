@@ -1,5 +1,5 @@
 import { ClaraError, type Memory } from "@clara/core";
-import { high, low, type QuantizedMemory, rowBytes } from "./quantize.ts";
+import { numbersOf, type QuantizedMemory, rowBytes } from "./quantize.ts";
 
 /**
  * Cosine of a question with each memory token, [M]. Zeros give 0. Quantised memories are read as they are: a cosine does
@@ -16,14 +16,20 @@ export function windowScores(query: Float32Array, memory: Memory | QuantizedMemo
   let querySquare = 0;
   for (let d = 0; d < width; d++) querySquare += query[d]! * query[d]!;
   const scores = new Float32Array(count);
-  if ("values" in memory && memory.bits === 4) {
-    const row = rowBytes(width, 4);
-    const even = evenly(query);
-    for (let m = 0; m < count; m++) scores[m] = cosineOfHalves(even, querySquare, memory.values, m * row);
+  if (!("values" in memory)) {
+    for (let m = 0; m < count; m++) scores[m] = cosine(query, querySquare, memory.vectors.subarray(m * width));
     return scores;
   }
-  const numbers = "values" in memory ? memory.values : memory.vectors;
-  for (let m = 0; m < count; m++) scores[m] = cosine(query, querySquare, numbers, m * width);
+  const number = numbersOf(memory.bits);
+  const steps = new Int8Array(width);
+  const row = rowBytes(width, memory.bits);
+  for (let m = 0; m < count; m++) {
+    // A scale of 0 is that of zeros, which 2 bits have no number for.
+    if (memory.scales[m] === 0) continue;
+    const bytes = memory.values.subarray(m * row, (m + 1) * row);
+    for (let d = 0; d < width; d++) steps[d] = number(bytes, d);
+    scores[m] = cosine(query, querySquare, steps);
+  }
   return scores;
 }
 
@@ -32,35 +38,13 @@ export function maxCosine(query: Float32Array, memory: Memory | QuantizedMemory)
   return windowScores(query, memory).reduce((best, score) => Math.max(best, score), -1);
 }
 
-function cosine(query: Float32Array, querySquare: number, numbers: Float32Array | Int8Array, from: number): number {
+function cosine(query: Float32Array, querySquare: number, numbers: Float32Array | Int8Array): number {
   let dot = 0;
   let square = 0;
-  for (let d = 0, i = from; d < query.length; d++, i++) {
-    const x = numbers[i]!;
+  for (let d = 0; d < query.length; d++) {
+    const x = numbers[d]!;
     dot += query[d]! * x;
     square += x * x;
   }
   return dot === 0 ? 0 : dot / Math.sqrt(square * querySquare);
-}
-
-/** @param query of even length */
-function cosineOfHalves(query: Float32Array, querySquare: number, bytes: Int8Array, from: number): number {
-  let dot = 0;
-  let square = 0;
-  for (let d = 0, i = from; d < query.length; d += 2, i++) {
-    const byte = bytes[i]!;
-    const x = low(byte);
-    const y = high(byte);
-    dot += query[d]! * x + query[d + 1]! * y;
-    square += x * x + y * y;
-  }
-  return dot === 0 ? 0 : dot / Math.sqrt(square * querySquare);
-}
-
-/** With a zero behind it when its length is odd, as memories in 4 bits have. */
-function evenly(query: Float32Array): Float32Array {
-  if (query.length % 2 === 0) return query;
-  const even = new Float32Array(query.length + 1);
-  even.set(query);
-  return even;
 }

@@ -71,7 +71,7 @@ describe("writePack", () => {
     [{ rate: 1.5 }, "identity.rate must be a whole number from 1, got 1.5"],
     [{ analyzer: "other" }, "identity.analyzer must be the analyzer's id"],
     [{ width: 4 }, 'the memory of passage "a#0"'],
-    [{ bits: 5 as 4 }, "identity.bits must be 4 or 8, got 5"],
+    [{ bits: 5 as 4 }, "identity.bits must be 2, 4 or 8, got 5"],
   ])("refuses the identity %j", async (change, message) =>
     inFolder((folder) =>
       expect(writePack(folder, { identity: { ...identity, ...change }, content })).rejects.toThrow(message),

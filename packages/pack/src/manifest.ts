@@ -126,7 +126,7 @@ function wrongPart({
   for (const name of ["rate", "width"] as const) {
     if (typeof identity?.[name] !== "number") return `needs identity.${name} as a number`;
   }
-  if (identity?.bits !== 4 && identity?.bits !== 8) return "needs identity.bits as 4 or 8";
+  if (![2, 4, 8].includes(identity?.bits as number)) return "needs identity.bits as 2, 4 or 8";
   for (const name of ["documents", "passages", "memoryTokens", "memoryBytes", "passageBytes", "textBytes"] as const) {
     if (!whole(counts?.[name])) return `needs counts.${name} as a number`;
   }

@@ -42,7 +42,7 @@ describe("the file of memories", () => {
         fc.array(fc.tuple(spans, fc.nat(1000)), { minLength: 1, maxLength: 5 }),
         fc.integer({ min: 1, max: 9 }),
         fc.integer({ min: 1, max: 300 }),
-        fc.constantFrom(4 as const, 8 as const),
+        fc.constantFrom(2 as const, 4 as const, 8 as const),
         (passages, width, rate, bits) => {
           const form = { width, rate, bits };
           const memories = passages.map(([pairs, last], i) => memoryOf(form, pairs.flat(), 1 + (last % rate), i));

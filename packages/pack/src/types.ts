@@ -13,7 +13,7 @@ export interface PackIdentity {
   /** Width `D` of the memories. */
   readonly width: number;
   /** Bits of one number of a memory. */
-  readonly bits: 4 | 8;
+  readonly bits: 2 | 4 | 8;
 }
 
 /** The memory of one passage in whole numbers, as `quantizeMemory` of @clara/compressor makes it. */
@@ -24,8 +24,8 @@ export interface QuantizedMemory {
   readonly count: number;
   readonly width: number;
   /** Of one number. */
-  readonly bits: 4 | 8;
-  /** [M, ceil(D·bits / 8)], row-major: with 4 bits two numbers a byte, the first one low, in two's complement. */
+  readonly bits: 2 | 4 | 8;
+  /** [M, ceil(D·bits / 8)], row-major: the first number of a byte in its lowest bits. */
   readonly values: Int8Array;
   /** [M] what one step of each vector is worth: float16, as its bits. */
   readonly scales: Uint16Array;

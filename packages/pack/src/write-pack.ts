@@ -167,8 +167,8 @@ function check(identity: PackIdentity, content: PackContent, analyzer: string): 
       );
     }
   }
-  if (identity.bits !== 4 && identity.bits !== 8)
-    throw new ClaraError("option", `writePack: identity.bits must be 4 or 8, got ${identity.bits}`);
+  if (![2, 4, 8].includes(identity.bits))
+    throw new ClaraError("option", `writePack: identity.bits must be 2, 4 or 8, got ${identity.bits}`);
   if (identity.analyzer !== analyzer) {
     throw new ClaraError(
       "option",
