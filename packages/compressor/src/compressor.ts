@@ -59,7 +59,11 @@ export interface QueryStates {
   readonly states: Float32Array;
 }
 
-/** Text to memory and question to vector. The encoder stays the caller's. */
+/**
+ * Text to memory and question to vector. The encoders stay the caller's.
+ *
+ * @throws ClaraError "option" for an impossible number, "shape" when encoder, bottleneck and query encoder do not fit.
+ */
 export function createCompressor({
   encoder,
   tokenizer,
@@ -69,11 +73,18 @@ export function createCompressor({
 }: CompressorOptions): Compressor {
   checkInteger("createCompressor: maxTokens", maxTokens, 4);
   const { width } = encoder;
+  if (bottleneck) checkInteger("createCompressor: bottleneck.width", bottleneck.width, 1);
   if (bottleneck && bottleneck.weight.length !== width * bottleneck.width) {
     const [needs, got] = [width * bottleneck.width, bottleneck.weight.length];
     throw new ClaraError(
       "shape",
       `createCompressor: the bottleneck from ${width} to ${bottleneck.width} needs ${needs} numbers, got ${got}`,
+    );
+  }
+  if (queryEncoder.width !== width) {
+    throw new ClaraError(
+      "shape",
+      `createCompressor: queryEncoder must be as wide as the encoder, ${width}, got ${queryEncoder.width}`,
     );
   }
 

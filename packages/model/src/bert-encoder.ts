@@ -19,7 +19,7 @@ export interface BertEncoderOptions<Params extends EngineParams> {
   readonly layerNormEps?: number;
   /**
    * LoRA updates by path, `layers.<i>.attention.query.a` [I, R] and `.b` [R, O]: one stack of layers in another role. The
-   * scale is part of `b`.
+   * scale is part of `b`. ClaraError "weights" for one that fits no map of these layers.
    * @default {}
    */
   readonly adapter?: Weights;
@@ -54,7 +54,9 @@ export async function bertEncoder<Params extends EngineParams>(
       throw new ClaraError("option", `bertEncoder: heads must divide the width ${width}, got ${heads}`);
     }
     // Both are on their way at once: one is checked over there while the other is made here.
-    const stack = engine.params(bertLayerArrays(weights, { layers, prefix, width }, "bertEncoder"), { transfer: true });
+    const arrays = bertLayerArrays(weights, { layers, prefix, width }, "bertEncoder");
+    checkAdapter(adapter, arrays);
+    const stack = engine.params(arrays, { transfer: true });
     parts.push(stack);
     const updates = Object.keys(adapter).map((path) => [`lora.${path}`, adapter[path]!] as const);
     const added = updates.length === 0 ? [] : [engine.params(Object.fromEntries(updates))];
@@ -72,6 +74,32 @@ export async function bertEncoder<Params extends EngineParams>(
   } catch (error) {
     await release();
     throw error;
+  }
+}
+
+/** An update that fits no map, or is half of one, would only be seen while compiling, or trains and changes nothing. */
+function checkAdapter(adapter: Weights, arrays: Weights): void {
+  for (const name of Object.keys(adapter)) {
+    const path = /^(.+)\.[ab]$/.exec(name)?.[1];
+    const map = path === undefined ? undefined : arrays[`${path}.weight`];
+    if (map === undefined) {
+      const example = 'such as "layers.0.attention.query.a"';
+      throw new ClaraError(
+        "weights",
+        `bertEncoder: adapter: no linear map has an update "${name}"; names are ${example}`,
+      );
+    }
+    const [I, O] = map.shape;
+    const [a, b] = [adapter[`${path}.a`], adapter[`${path}.b`]];
+    const R = a?.shape[1];
+    const fits =
+      a?.shape.length === 2 && b?.shape.length === 2 && a.shape[0] === I && b.shape[0] === R && b.shape[1] === O;
+    if (fits) continue;
+    const [gotA, gotB] = [a, b].map((part) => (part ? `[${part.shape.join(", ")}]` : "none"));
+    throw new ClaraError(
+      "weights",
+      `bertEncoder: adapter: "${path}" needs a [${I}, R] and b [R, ${O}], got a ${gotA} and b ${gotB}`,
+    );
   }
 }
 
