@@ -1,7 +1,8 @@
 import { ClaraError, type Memory, type Weights } from "@clara/core";
-import type { Compiled, Engine, HostTensors, Specs } from "@clara/engine";
+import type { Compiled, Engine, Specs } from "@clara/engine";
 import { bertLayerArrays, type EngineEmbeddings, type EngineParams, nestBert, type Tokenizer } from "@clara/model";
 import type { tf } from "@clara/tensor";
+import { memoryBatch, pieceOf, pointerBatch, rowsOf } from "./memory-rows.ts";
 import {
   type MemoryBatch,
   type MemoryReaderParams,
@@ -11,7 +12,7 @@ import {
   windowLogits,
 } from "./read-memories.ts";
 import { bestSpans, type Span } from "./reader.ts";
-import { layOut, type Sequence } from "./sequences.ts";
+import { layOut } from "./sequences.ts";
 
 /** What a question is asked with. */
 export interface AskedStates {
@@ -32,6 +33,8 @@ export interface MemoryReader {
    * For each passage, the logit that its answer is in none of its windows, and in each.
    *
    * @param overlap how much of the question's words a text holds, 0–1.
+   * @throws ClaraError "shape" for states or memories of another width, "aborted", "engine" when the engine fails or
+   *   the reader has been disposed.
    */
   windows(
     asked: AskedStates,
@@ -39,13 +42,14 @@ export interface MemoryReader {
     overlap: (text: string) => number,
     options?: { readonly signal?: AbortSignal | undefined },
   ): Promise<{ readonly none: number; readonly logits: Float32Array }[]>;
-  /** The best spans of each passage, one for each of its clauses: from its memory and a table of words, nothing is encoded. */
+  /** The best spans of each passage, one for each of its clauses: from its memory and a table of words, nothing is encoded. @throws as `windows`. */
   point(
     asked: AskedStates,
     passages: readonly MemoryText[],
     overlap: (text: string) => number,
     options?: { readonly answerTokens?: number; readonly signal?: AbortSignal | undefined },
   ): Promise<Span[]>;
+  /** Frees what it has put into the engine; the embeddings stay the caller's. */
   dispose(): Promise<void>;
 }
 
@@ -60,9 +64,6 @@ export interface MemoryReaderOptions<P extends EngineParams> {
   readonly tokenizer: Tokenizer;
 }
 
-/** Memory tokens of one row: a longer memory is read in parts. */
-const rowWindows = 64;
-
 /**
  * Puts a reader of memories into an engine.
  *
@@ -75,7 +76,16 @@ export async function memoryReader<P extends EngineParams>(
   const { weights, layers, heads, layerNormEps = 1e-12, embeddings, tokenizer } = options;
   const { width } = embeddings;
   const params = await engine.params(memoryReaderArrays(weights, { layers, width }), { transfer: true });
-  const stores = [(await embeddings.params) as unknown as typeof params, params];
+  const parts: Promise<{ dispose(): Promise<void> }>[] = [Promise.resolve(params)];
+  /** What an engine that has ended cannot free is free already. */
+  const release = async (): Promise<void> => {
+    for (const part of parts.splice(0).reverse()) await part.then((made) => made.dispose()).catch(() => {});
+  };
+  const table = await embeddings.params.catch(async (error: unknown) => {
+    await release();
+    throw error;
+  });
+  const stores = [table as unknown as typeof params, params];
   const d = params.shapes["up.weight"]!.shape[0]!;
   const specs: Specs = {
     question: { shape: ["B", "U", width] },
@@ -93,7 +103,8 @@ export async function memoryReader<P extends EngineParams>(
   let pointer: Promise<Compiled<{ logits: tf.Tensor3D }>> | undefined;
   // Each is compiled when it is first asked for: most runs need one of them.
   const gating = () => {
-    gate ??= engine.compile(
+    if (gate) return gate;
+    gate = engine.compile(
       (inputs, tensors) => {
         const reader = nestMemoryReader(tensors);
         return { logits: windowLogits(reader, readMemories(reader, inputs as MemoryBatch, { heads, layerNormEps })) };
@@ -101,10 +112,12 @@ export async function memoryReader<P extends EngineParams>(
       specs,
       { params: stores },
     );
+    parts.push(gate);
     return gate;
   };
   const pointing = () => {
-    pointer ??= engine.compile(
+    if (pointer) return pointer;
+    pointer = engine.compile(
       (inputs, tensors) => {
         const reader = nestMemoryReader(tensors);
         const read = readMemories(reader, inputs as MemoryBatch, { heads, layerNormEps });
@@ -114,15 +127,35 @@ export async function memoryReader<P extends EngineParams>(
       { ...specs, ...pointerSpecs },
       { params: stores },
     );
+    parts.push(pointer);
     return pointer;
+  };
+  let disposed = false;
+  const check = (where: string, { states }: AskedStates, passages: readonly MemoryText[]): void => {
+    if (disposed) throw new ClaraError("engine", `${where}: the reader has been disposed; create another`);
+    if (states.length === 0 || states.length % width !== 0) {
+      throw new ClaraError(
+        "shape",
+        `${where}: the question's states must be rows of ${width}, got ${states.length} numbers`,
+      );
+    }
+    const foreign = passages.find(({ memory }) => memory.width !== d);
+    if (foreign) {
+      throw new ClaraError(
+        "shape",
+        `${where}: memories must be ${d} wide, as the reader was trained, got ${foreign.memory.width}; compress the documents with its model`,
+      );
+    }
   };
 
   return {
     async windows(asked, passages, overlap, { signal } = {}) {
+      check("memoryReader.windows", asked, passages);
       const rows = rowsOf(passages);
       if (rows.length === 0) return passages.map(() => ({ none: 0, logits: new Float32Array(0) }));
       const batch = memoryBatch(asked, rows, passages, overlap, { width, d });
-      const { data, shape } = (await (await gating()).run(batch, { signal }))["logits"]!;
+      const { logits } = await (await gating()).run(batch, { signal });
+      const { data, shape } = logits!;
       const W = shape[1]!;
       const found = passages.map(({ memory }) => ({
         none: Number.NEGATIVE_INFINITY,
@@ -137,6 +170,7 @@ export async function memoryReader<P extends EngineParams>(
       return found.map(({ none, logits }) => ({ none: Number.isFinite(none) ? none : 0, logits }));
     },
     async point(asked, passages, overlap, { answerTokens = 30, signal } = {}) {
+      check("memoryReader.point", asked, passages);
       const rows = rowsOf(passages);
       if (rows.length === 0) return [];
       const texts = passages.map(({ text }) => text);
@@ -151,7 +185,8 @@ export async function memoryReader<P extends EngineParams>(
         ...memoryBatch(asked, rows, passages, overlap, { width, d }),
         ...pointerBatch(asked, pieces, tokenizer),
       };
-      const { data, shape } = (await (await pointing()).run(batch, { signal }))["logits"]!;
+      const { logits } = await (await pointing()).run(batch, { signal });
+      const { data, shape } = logits!;
       const S = shape[1]!;
       return rows.flatMap(({ passage }, row) => {
         const sequence = sequences[passage];
@@ -168,7 +203,8 @@ export async function memoryReader<P extends EngineParams>(
       });
     },
     async dispose() {
-      await params.dispose();
+      disposed = true;
+      await release();
     },
   };
 }
@@ -200,104 +236,4 @@ const ownNames = [
 /** Tensors by path as `MemoryReaderParams`; others beside them do no harm. */
 export function nestMemoryReader(tensors: Readonly<Record<string, tf.Tensor>>): MemoryReaderParams {
   return nestBert(tensors) as unknown as MemoryReaderParams;
-}
-
-interface Row {
-  readonly passage: number;
-  /** Windows of the passage's memory, end exclusive. */
-  readonly from: number;
-  readonly to: number;
-}
-
-function rowsOf(passages: readonly MemoryText[]): Row[] {
-  return passages.flatMap(({ memory: { count } }, passage) =>
-    Array.from({ length: Math.ceil(count / rowWindows) }, (_, i) => ({
-      passage,
-      from: i * rowWindows,
-      to: Math.min(count, (i + 1) * rowWindows),
-    })),
-  );
-}
-
-function memoryBatch(
-  { states }: AskedStates,
-  rows: readonly Row[],
-  passages: readonly MemoryText[],
-  overlap: (text: string) => number,
-  { width, d }: { width: number; d: number },
-): HostTensors {
-  const B = rows.length;
-  const U = states.length / width;
-  const M = Math.max(...rows.map(({ from, to }) => to - from));
-  const question = new Float32Array(B * U * width);
-  const memory = new Float32Array(B * M * d);
-  const memoryMask = new Int32Array(B * M);
-  const share = new Float32Array(B * M);
-  rows.forEach(({ passage, from, to }, row) => {
-    const { text, memory: own } = passages[passage]!;
-    question.set(states, row * U * width);
-    memory.set(own.vectors.subarray(from * d, to * d), row * M * d);
-    memoryMask.fill(1, row * M, row * M + to - from);
-    for (let m = from; m < to; m++) {
-      const [start, end] = [own.spans[2 * m]!, own.spans[2 * m + 1]!];
-      if (end > start) share[row * M + m - from] = overlap(text.slice(start, end));
-    }
-  });
-  return {
-    question: { data: question, shape: [B, U, width] },
-    questionMask: { data: new Int32Array(B * U).fill(1), shape: [B, U] },
-    memory: { data: memory, shape: [B, M, d] },
-    memoryMask: { data: memoryMask, shape: [B, M] },
-    overlap: { data: share, shape: [B, M] },
-  };
-}
-
-/** The tokens of a row's windows. */
-interface Piece {
-  readonly ids: Int32Array;
-  /** Places in the sequence. */
-  readonly tokens: readonly number[];
-  /** The row's window of each token. */
-  readonly windows: readonly number[];
-}
-
-function pieceOf({ from, to }: Row, { memory }: MemoryText, sequence: Sequence | undefined): Piece {
-  const tokens: number[] = [];
-  const windows: number[] = [];
-  let m = from;
-  for (let t = 0; sequence !== undefined && t < sequence.ids.length; t++) {
-    if (sequence.clause[t]! < 0) continue;
-    const at = sequence.starts[t]!;
-    while (m < to && memory.spans[2 * m + 1]! <= at) m += 1;
-    if (m === to) break;
-    if (at < memory.spans[2 * m]!) continue;
-    tokens.push(t);
-    windows.push(m - from);
-  }
-  return { ids: sequence?.ids ?? new Int32Array(0), tokens, windows };
-}
-
-function pointerBatch({ text }: AskedStates, pieces: readonly Piece[], tokenizer: Tokenizer): HostTensors {
-  const B = pieces.length;
-  const T = Math.max(1, ...pieces.map(({ tokens }) => tokens.length));
-  const near = new Int32Array(B * T * 5).fill(tokenizer.pad);
-  const match = new Float32Array(B * T * 5);
-  const window = new Int32Array(B * T);
-  const asked = new Set(tokenizer.encode(text).ids);
-  pieces.forEach(({ ids, tokens, windows }, row) => {
-    tokens.forEach((_, i) => {
-      window[row * T + i] = windows[i]!;
-      for (let k = 0; k < 5; k++) {
-        const neighbour = tokens[i + k - 2];
-        if (neighbour === undefined) continue;
-        near[(row * T + i) * 5 + k] = ids[neighbour]!;
-        if (asked.has(ids[neighbour]!)) match[(row * T + i) * 5 + k] = 1;
-      }
-    });
-  });
-  return {
-    near: { data: near, shape: [B, T, 5] },
-    match: { data: match, shape: [B, T, 5] },
-    window: { data: window, shape: [B, T] },
-  };
 }

@@ -2,7 +2,10 @@ import { ClaraError, type Evidence, type Generator, type Memory } from "@clara/c
 import type { Encoder } from "@clara/model";
 import { describe, expect, it } from "vitest";
 import { letters } from "./letters.testing.ts";
+import type { MemoryReader } from "./memory-reader.ts";
 import { type QuoteGeneratorOptions, quoteGenerator } from "./quote-generator.ts";
+import type { Span } from "./reader.ts";
+import type { Pointed } from "./windows.ts";
 
 /** An encoder that is a function of the id: "<" begins an answer, ">" ends one, "{" and "}" do so half as much; CLS gives 1. */
 const marks: Record<number, [number, number]> = { 60: [4, 0], 62: [0, 4], 123: [2, 0], 125: [0, 2], 1: [0.5, 0.5] };
@@ -117,5 +120,139 @@ describe("quoteGenerator", () => {
       signal: AbortSignal.abort(),
     });
     await expect(stopped).rejects.toSatisfy((error) => error instanceof ClaraError && error.code === "aborted");
+  });
+});
+
+/** A reader of memories that says what it is told, and remembers what it was asked. */
+function saying({ windows = [], spans = [] }: { windows?: Pointed[]; spans?: Span[] }) {
+  const asked: unknown[] = [];
+  const reader: MemoryReader = {
+    async windows(question, passages, overlap, { signal } = {}) {
+      asked.push({ question, texts: passages.map(({ text }) => text), overlap, signal });
+      return windows;
+    },
+    async point(question, passages, overlap, { answerTokens, signal } = {}) {
+      asked.push({ question, texts: passages.map(({ text }) => text), overlap, answerTokens, signal });
+      return spans;
+    },
+    async dispose() {},
+  };
+  return { asked, reader };
+}
+
+describe("quoteGenerator with a reader of memories", () => {
+  const states = Float32Array.from([1, 2, 3, 4]);
+  const overlap = () => 0;
+  const spans = [0, 7, 9, 17];
+  const noText: Encoder = {
+    ...encoder,
+    run: () => Promise.reject(new Error("context memory has encoded text")),
+  };
+  const given = [
+    evidence("bare", "no memory here"),
+    evidence("a", "{first}  <second>", { memory: memory(spans), score: 0.5 }),
+    evidence("b", "third fourth", { memory: memory([0, 5, 6, 12]), score: 0.5 }),
+  ];
+  const span = (of: number, start: number, end: number, score: number, none = 1): Span => ({
+    evidence: of,
+    start,
+    end,
+    score,
+    none,
+  });
+
+  it("answers from memories alone: the best of the spans it points at, and no text is read", async () => {
+    const { asked, reader } = saying({ spans: [span(0, 1, 6, 3), span(1, 0, 5, 5), span(1, 6, 12, 4)] });
+    const generator = quoting({ encoder: noText, memories: reader, answerTokens: 7 });
+    const { signal } = new AbortController();
+    const pieces: string[] = [];
+    const found = await generator.generate({ text: "q", states }, given, {
+      context: "memory",
+      overlap,
+      signal,
+      onToken: (piece) => pieces.push(piece),
+    });
+    // The reader's second passage is the third evidence: the first has no memory.
+    expect(found).toMatchObject({
+      answer: "third",
+      quotes: [{ evidence: "b", text: "third", start: 0, end: 5 }],
+      margin: 4,
+      tokens: { text: 14 + 17 + 12, read: 0 },
+    });
+    expect(pieces).toEqual(["third"]);
+    expect(asked).toEqual([
+      {
+        question: { text: "q", states },
+        texts: ["{first}  <second>", "third fourth"],
+        overlap,
+        answerTokens: 7,
+        signal,
+      },
+    ]);
+  });
+
+  it("widens what is pointed at to whole words, and lets the evidence's score decide between equals", async () => {
+    const { reader } = saying({ spans: [span(0, 2, 4, 4), span(1, 7, 9, 4)] });
+    const generator = quoting({ encoder: noText, memories: reader });
+    const ask = (score: number) =>
+      generator.generate({ text: "q", states }, [given[1]!, { ...given[2]!, score }], { context: "memory" });
+    expect(await ask(0.4)).toMatchObject({ answer: "first" });
+    expect(await ask(0.6)).toMatchObject({ answer: "fourth" });
+  });
+
+  it("is as sure as answers from memories are, where that was measured apart", async () => {
+    const { reader } = saying({ spans: [span(0, 1, 6, 3)] });
+    const sure = async (options: Partial<QuoteGeneratorOptions>, context: "memory" | "text") => {
+      const generator = quoting({ memories: reader, ...options });
+      return (await generator.generate({ text: "q", states }, [given[1]!], { context }))!.confidence;
+    };
+    const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
+    const memoryConfidence = { bias: -1, margin: 0.25, support: 0 };
+    expect(await sure({ memoryConfidence }, "memory")).toBeCloseTo(sigmoid(2 * 0.25 - 1), 6);
+    expect(await sure({}, "memory")).toBeCloseTo(sigmoid(2), 6);
+    // The margin of "<second>" in the text is 7.
+    expect(await sure({ memoryConfidence }, "text")).toBeCloseTo(sigmoid(7), 6);
+  });
+
+  it("has no answer from memories where nothing is pointed at", async () => {
+    const generator = quoting({ encoder: noText, memories: saying({}).reader });
+    expect(await generator.generate({ text: "q", states }, given, { context: "memory" })).toBeNull();
+    expect(await generator.generate({ text: "q", states }, [], { context: "memory" })).toBeNull();
+  });
+
+  it("chooses windows by what the reader says of them, each evidence's its own", async () => {
+    const vector = Float32Array.from([1, 0]);
+    const zeros = new Float32Array(2);
+    const { asked, reader } = saying({
+      windows: [
+        { none: 0, logits: Float32Array.from([0, 9]) },
+        { none: 0, logits: zeros },
+      ],
+    });
+    const generator = quoting({ memories: reader, secondLook: 0, pointerWeight: 0.5 });
+    const query = { text: "q", vector, states };
+    // By the vectors alone it would be "{first}".
+    expect(await generator.generate(query, given, { context: "mixed", overlap })).toMatchObject({
+      answer: "<second>",
+      tokens: { read: 8 },
+    });
+    expect(asked).toMatchObject([
+      { question: { text: "q", states }, texts: ["{first}  <second>", "third fourth"], overlap },
+    ]);
+    // Without states there is nothing to ask the reader with; text is read without it.
+    expect(await generator.generate({ text: "q", vector }, given, { context: "mixed" })).toMatchObject({
+      answer: "{first}",
+    });
+    expect(await generator.generate(query, given, { context: "text" })).toMatchObject({ answer: "<second>" });
+    expect(asked).toHaveLength(1);
+  });
+
+  it("says that the question's states are missing", async () => {
+    const generator = quoting({ memories: saying({}).reader });
+    const query = { text: "q", vector: Float32Array.from([1, 0]) };
+    await expect(generator.generate(query, given, { context: "memory" })).rejects.toMatchObject({
+      code: "option",
+      message: "quoteGenerator: context memory needs the question's states, got none",
+    });
   });
 });

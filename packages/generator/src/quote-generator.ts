@@ -88,7 +88,7 @@ export function quoteGenerator(options: QuoteGeneratorOptions): Generator {
         const { vector, states, text } = query;
         if (vector === undefined) throw missing("mixed", "the question's vector to choose windows");
         const pointed = memories && states ? await pointedAt(memories, { text, states }) : undefined;
-        const windows = chooseWindows(vector, evidence, overlap, options, pointed);
+        const windows = chooseWindows({ vector, text }, evidence, overlap, options, pointed);
         return evidence.map((_, index) => windows.filter((fragment) => fragment.evidence === index));
       }
 

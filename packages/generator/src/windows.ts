@@ -1,4 +1,5 @@
 import type { Evidence, Memory } from "@clara/core";
+import { answerKind, holdsKind } from "./answer-kind.ts";
 import { logit } from "./confidence.ts";
 import type { Fragment } from "./sequences.ts";
 
@@ -18,6 +19,8 @@ export interface WindowOptions {
   readonly overlapWeight?: number;
   /** Weight of what a reader of memories says, per unit of log-odds that the answer is there. @default 0.1 */
   readonly pointerWeight?: number;
+  /** Lift of a window with a number or a name in it, where the question asks for one: a memory keeps these worst. @default 0.05 */
+  readonly kindWeight?: number;
 }
 
 /** What a reader of memories says of an evidence's windows: logits that the answer is in none, and in each. */
@@ -29,16 +32,17 @@ export interface Pointed {
 /**
  * Chooses the windows of text worth reading: those whose memory token points where the question points.
  *
- * The score of a window is its memory token's cosine with the question, plus a lesser share of the question's words in
- * it and, where a reader of memories has read it, how much likelier it is to hold the answer than nothing is. The best windows of all evidence together are taken, widened by their neighbours, merged where they touch, and
- * given in the order of the evidence and of the text.
+ * The score of a window is its memory token's cosine with the question, plus a lesser share of the question's words in it,
+ * a lift where it has what the question asks for, a number or a name, and, where a reader of memories has read it, how much
+ * likelier it is to hold the answer than nothing is. The best windows of all evidence together are taken, widened by their
+ * neighbours, merged where they touch, and given in the order of the evidence and of the text.
  *
- * @param query [D] unit vector of the question
+ * @param question its vector, [D] of length 1, and its words
  * @param pointed one for each evidence, where a reader of memories was asked
  * @throws nothing: evidence without a memory, or with nothing but a title, offers no window.
  */
 export function chooseWindows(
-  query: Float32Array,
+  { vector, text: asked }: { readonly vector: Float32Array; readonly text: string },
   evidence: readonly Evidence[],
   overlap: Overlap,
   {
@@ -48,18 +52,22 @@ export function chooseWindows(
     overlapWeight = 0.3,
     evidenceWeight = 0.03,
     pointerWeight = 0.1,
+    kindWeight = 0.05,
   }: WindowOptions = {},
   pointed?: readonly Pointed[],
 ): Fragment[] {
+  const kind = answerKind(asked);
   const candidates = evidence.flatMap(({ memory, text, score }, index) =>
     memory === undefined
       ? []
-      : cosines(query, memory).flatMap((cosine, m) => {
+      : cosines(vector, memory).flatMap((cosine, m) => {
           const [start, end] = [memory.spans[2 * m]!, memory.spans[2 * m + 1]!];
           if (start === end) return [];
+          const window = text.slice(start, end);
           const read = pointed?.[index];
           const lift =
-            overlapWeight * overlap(text.slice(start, end)) +
+            overlapWeight * overlap(window) +
+            (holdsKind(kind, window) ? kindWeight : 0) +
             evidenceWeight * logit(score) +
             (read ? pointerWeight * (read.logits[m]! - read.none) : 0);
           return [{ index, m, score: cosine + lift }];
