@@ -10,7 +10,7 @@ const recipe: Recipe = {
   name: "mini-query",
   stage: "endToEnd",
   about: "A query reasoner that the answer's loss has trained.",
-  steps: 800,
+  steps: 500,
   seed: 13,
   optimizer: { learningRate: 1e-3, schedule: "cosine", warmupSteps: 30, weightDecay: 0, clipNorm: 1 },
   data: {
@@ -31,9 +31,9 @@ const recipe: Recipe = {
     return queryTask(context, {
       records: [...squad, ...qed, ...qed, ...qed],
       seed: 13,
-      batchSize: 32,
-      groupSize: 8,
-      strangers: 4,
+      batchSize: 64,
+      groupSize: 16,
+      strangers: 24,
       rate: 16,
       topK: 2,
       answerWeight: 0.5,

@@ -1,12 +1,14 @@
 // Fits what turns the embedded model's scores into probabilities, and writes packages/mini/src/calibration.ts and
 // docs/calibration.json. Run by hand:
-//   node --conditions=@clara/source apps/rag-master/scripts/calibrate.ts <folder of evaluation records>
+//   node --conditions=@clara/source apps/rag-master/scripts/calibrate.ts <folder of evaluation records> [--model FOLDER]
 //
 // Figures are reported on the first 300 records of each file: the fit uses the records after them, and of those only
 // questions that are in no file's first 300.
 import { createReadStream, readFileSync, writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
+import { parseArgs } from "node:util";
 import { createGunzip } from "node:zlib";
+import type { Context } from "@clara/core";
 import {
   bestOf,
   type EvaluationRecord,
@@ -23,7 +25,8 @@ import { defaultConfig } from "../src/config/index.ts";
 import { evaluate, type Outcome } from "../src/evaluate.ts";
 import { loadModel } from "../src/model.ts";
 
-const folder = process.argv[2];
+const { values: flags, positionals } = parseArgs({ allowPositionals: true, options: { model: { type: "string" } } });
+const [folder] = positionals;
 if (folder === undefined)
   throw new Error("usage: calibrate.ts <folder with squad.normal5.jsonl.gz, nq.normal5.jsonl.gz, offtopic.jsonl.gz …>");
 
@@ -66,13 +69,21 @@ const astray = likely.flatMap((record, index): EvaluationRecord[] => {
 const fitting = [...likely, ...astray.filter((_, index) => index % 3 === 0)];
 console.log(`${fitting.length} records to fit on, ${fitting.filter(({ answerable }) => answerable).length} answerable`);
 
-const model = await loadModel(defaultConfig());
-const outcomes: Outcome[] = [];
-for await (const outcome of evaluate(fitting, model, defaultConfig(), { context: "mixed" })) {
-  outcomes.push(outcome);
-  if (outcomes.length % 50 === 0) console.log(`${outcomes.length}/${fitting.length}`);
-}
+const { compression, ...others } = defaultConfig();
+const config = { ...others, compression: { ...compression, ...(flags.model && { model: flags.model }) } };
+const model = await loadModel(config);
+const outcomes = await outcomesOf("mixed");
+const fromMemory = await outcomesOf("memory");
 await model.dispose();
+
+async function outcomesOf(context: Context): Promise<Outcome[]> {
+  const found: Outcome[] = [];
+  for await (const outcome of evaluate(fitting, model, config, { context })) {
+    found.push(outcome);
+    if (found.length % 100 === 0) console.log(`${context}: ${found.length}/${fitting.length}`);
+  }
+  return found;
+}
 
 // 1. Which passages of a record hold an answer: the order of passages.
 const holds = ({ record }: Outcome, document: string): boolean => {
@@ -107,22 +118,25 @@ const support = {
 };
 const supportOf = (z: number) => logistic(a * z + scale.bias);
 
-// 3. Whether the answer is right: half of its words or more are those of a gold answer.
-const right = outcomes.map(
-  ({ record, answer }) => record.answerable && bestOf(f1Score, answer.draft ?? "", record.answers) >= 0.5,
-);
-const supports = outcomes.map(({ answer }) =>
-  Math.max(...answer.hits.map(({ features }) => supportOf(linear(vectorOf(features))))),
-);
-const rows = outcomes.map(({ answer }, index) => [answer.margin, logit(supports[index]!)]);
-const fit = fitLogistic(rows, right);
-const confidence = { bias: fit.bias, margin: fit.weights[0]!, support: fit.weights[1]! };
-const confidences = rows.map(([margin, odds]) =>
-  logistic(fit.bias + fit.weights[0]! * margin! + fit.weights[1]! * odds!),
-);
+function rounded<T extends Record<string, number>>(values: T): T {
+  return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, Number(value.toFixed(4))])) as T;
+}
 
-const rounded = <T extends Record<string, number>>(values: T): T =>
-  Object.fromEntries(Object.entries(values).map(([key, value]) => [key, Number(value.toFixed(4))])) as T;
+// 3. Whether the answer is right: half of its words or more are those of a gold answer.
+function confidenceOf(answered: readonly Outcome[]) {
+  const right = answered.map(
+    ({ record, answer }) => record.answerable && bestOf(f1Score, answer.draft ?? "", record.answers) >= 0.5,
+  );
+  const rows = answered.map(({ answer }) => [
+    answer.margin,
+    logit(Math.max(...answer.hits.map(({ features }) => supportOf(linear(vectorOf(features)))))),
+  ]);
+  const { bias, weights } = fitLogistic(rows, right);
+  const [margin, odds] = [weights[0]!, weights[1]!];
+  const confidences = rows.map(([x, y]) => logistic(bias + margin * x! + odds * y!));
+  return { fit: rounded({ bias, margin, support: odds }), curve: reliability(confidences, right, 10) };
+}
+
 const curve = {
   records: fitting.length,
   support: {
@@ -133,7 +147,8 @@ const curve = {
       10,
     ),
   },
-  confidence: { fit: rounded(confidence), curve: reliability(confidences, right, 10) },
+  confidence: confidenceOf(outcomes),
+  memoryConfidence: confidenceOf(fromMemory),
 };
 console.log(JSON.stringify(curve, undefined, 2));
 const root = new URL("../../../", import.meta.url);
@@ -141,10 +156,11 @@ writeFileSync(new URL("docs/calibration.json", root), `${JSON.stringify(curve, u
 rewrite("packages/mini/src/calibration.ts", (text) =>
   text
     .replace(/support: \{ bias.*\},/, `support: ${literal(curve.support.fit)},`)
-    .replace(/confidence: \{ bias.*\},/, `confidence: ${literal(curve.confidence.fit)},`),
+    .replace(/ confidence: \{ bias.*\},/, ` confidence: ${literal(curve.confidence.fit)},`)
+    .replace(/ memoryConfidence: \{ bias.*\},/, ` memoryConfidence: ${literal(curve.memoryConfidence.fit)},`),
 );
 rewrite("docs/calibration.md", (text) =>
-  (["support", "confidence"] as const).reduce(
+  (["support", "confidence", "memoryConfidence"] as const).reduce(
     (page, name) =>
       page.replace(
         new RegExp(`(<!-- ${name} -->\\n)[\\s\\S]*?(<!-- /${name} -->)`),

@@ -27,6 +27,8 @@ export interface Surroundings {
   readonly cache: string;
   /** False where the environment has NO_COLOR. */
   readonly color: boolean;
+  /** An environment variable that a flag names, undefined when it is not set. */
+  readonly variable: (name: string) => string | undefined;
 }
 
 const commands = [
@@ -46,7 +48,7 @@ const commands = [
 
 /** Runs one command. Nothing is thrown: errors are said on stderr, and the exit code is given back. */
 export async function commandLine(args: readonly string[], surroundings: Surroundings): Promise<0 | 1 | 2> {
-  const { stdout, stderr, signal, cache, color } = surroundings;
+  const { stdout, stderr, signal, cache, color, variable } = surroundings;
   const debug = args.includes("--debug");
   const terminal = createTerminal({
     stdout,
@@ -75,6 +77,7 @@ export async function commandLine(args: readonly string[], surroundings: Surroun
     terminal,
     signal,
     cache,
+    variable,
     version: manifest.version,
     runtime() {
       const { engine, threads } = program.opts<{ engine: EngineChoice | "auto"; threads?: string }>();
@@ -94,9 +97,12 @@ export async function commandLine(args: readonly string[], surroundings: Surroun
   }
 }
 
-/** Whatever a stopped stage throws, it is one thing to whoever stopped it. */
+/**
+ * Whatever a stopped stage throws, it is one thing to whoever stopped it. What has been kept differs (a pack as it was, a
+ * checkpoint, replies): a command with something to go on from has said so itself.
+ */
 function stopped(cause: unknown): ClaraError {
-  return new ClaraError("aborted", "stopped before it was done; a pack is as it was before", { cause });
+  return new ClaraError("aborted", "stopped before it was done; no file is left half-written", { cause });
 }
 
 function isCommander(error: unknown): boolean {

@@ -14,6 +14,8 @@ export function packed(memory: Memory): QuantizedMemory {
 /** What questions are asked of: passages, their memories, and the indexes over both. */
 export interface Corpus {
   readonly size: number;
+  /** Of all passages. */
+  readonly ids: readonly string[];
   document(id: string): Document;
   passage(id: string): Passage;
   /** As a pack keeps it, so that answers, and measures of them, are the same with and without a pack. */
@@ -31,6 +33,7 @@ export async function corpusOfPack(
   await dense.apply({ upsert: passages.map((passage) => ({ ...passage, vector: meanKey(pack.memory(passage.id)) })) });
   return {
     size: passages.length,
+    ids: passages.map(({ id }) => id),
     document: (id) => pack.documents.get(id)!,
     passage: (id) => pack.passages.get(id)!,
     memory: (id) => pack.memory(id),
@@ -54,6 +57,7 @@ export async function corpusOf(
   await Promise.all([sparse.apply({ upsert }), dense.apply({ upsert })]);
   return {
     size: passages.length,
+    ids: passages.map(({ id }) => id),
     document: (id) => documentOf.get(id)!,
     passage: (id) => passageOf.get(id)!,
     memory: (id) => memoryOf.get(id)!,

@@ -19,6 +19,7 @@ process.exitCode = await commandLine(process.argv.slice(2), {
   signal: stop.signal,
   cache: cacheFolder(),
   color: (process.env.NO_COLOR ?? "") === "",
+  variable: (name) => process.env[name],
 });
 
 function cacheFolder(): string {

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -93,8 +93,29 @@ describe("a model folder", () => {
     await refused(/reader\.safetensors: sha256 is .*\(6 bytes found, 7 expected\): the file is damaged/);
     await rm(join(folder, "reader.safetensors"));
     await refused(/reader\.safetensors: no such file; .*config\.json names it/);
+    await mkdir(join(folder, "reader.safetensors"));
+    await refused(/reader\.safetensors: cannot be read: EISDIR.*; .*config\.json names it/);
+    await rm(join(folder, "reader.safetensors"), { recursive: true });
+    await writeModelFolder(folder, made);
+    writeFileSync(join(folder, "tokenizer.json"), "[]");
+    await refused(/tokenizer\.json: sha256 is .*\(2 bytes found, 2 expected\): the file is damaged/);
+    await writeModelFolder(folder, made);
     changeConfig(({ files }) => delete files.tokenizer.sha256);
-    await refused(/files\.tokenizer needs the name of a file beside it|reader/);
+    await refused(/files\.tokenizer needs the name of a file beside it, sha256 and bytes/);
+  });
+
+  it("is not written where a file stands, nor over a config.json that is none", async () => {
+    writeFileSync(join(folder, "taken"), "a file");
+    await expect(writeModelFolder(join(folder, "taken"), made)).rejects.toMatchObject({
+      code: "io",
+      message: expect.stringMatching(/taken: cannot be made: EEXIST.*; name another folder/),
+    });
+    writeFileSync(join(folder, "config.json"), "{ my settings");
+    await expect(writeModelFolder(folder, made)).rejects.toMatchObject({
+      code: "weights",
+      message: expect.stringMatching(/config\.json: is not JSON/),
+    });
+    expect((await readdir(folder)).sort()).toEqual(["config.json", "taken"]);
   });
 
   it("cannot name a file elsewhere", async () => {

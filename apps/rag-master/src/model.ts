@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 import { type Compressor, createCompressor } from "@clara/compressor";
 import { ClaraError, type Generator, type Weights } from "@clara/core";
 import type { Engine } from "@clara/engine";
-import { memoryReader, quoteGenerator, spanHead } from "@clara/generator";
+import { type MemoryReader, memoryReader, quoteGenerator, spanHead } from "@clara/generator";
 import { type Calibration, mini } from "@clara/mini";
 import {
   bertEmbeddings,
@@ -30,6 +30,8 @@ export interface Model {
   readonly width: number;
   readonly compressor: Compressor;
   readonly generator: Generator;
+  /** Reads memories without their text, where the model can. */
+  readonly memories: MemoryReader | undefined;
   readonly support: SupportFit;
   /** Where it runs. */
   readonly engine: Pick<Engine, "name" | "details" | "passedOver">;
@@ -99,7 +101,9 @@ async function assemble(files: ModelFolder, engine: Engine, { expansion }: RagCo
   const reading = lazily(width, () =>
     bertEncoder(engine, { ...shape, weights: readWeights(bytes, { only: ["reader."] }), prefix: "reader" }),
   );
-  const memories = weightsBelow(bytes, "memory.");
+  const reads = weightsBelow(bytes, "memory.");
+  const memories =
+    reads && (await memoryReader(engine, { ...shape, layers: stackOf(reads), weights: reads, tokenizer }));
   const { confidence, memoryConfidence, support, supportWeight } = calibrationOf(files);
   const { windows, neighbours, maxTokens } = expansion;
   return {
@@ -112,8 +116,7 @@ async function assemble(files: ModelFolder, engine: Engine, { expansion }: RagCo
       encoder: reading,
       head: spanHead(readWeights(bytes, { only: ["reader.span."] }), "reader.span", width),
       tokenizer,
-      memories:
-        memories && (await memoryReader(engine, { ...shape, layers: stackOf(memories), weights: memories, tokenizer })),
+      memories,
       confidence,
       memoryConfidence,
       supportWeight,
@@ -121,6 +124,7 @@ async function assemble(files: ModelFolder, engine: Engine, { expansion }: RagCo
       neighbours,
       maxTokens,
     }),
+    memories,
     support,
     engine: { name: engine.name, details: engine.details, passedOver: engine.passedOver },
     // What runs in the engine ends with it.

@@ -1,3 +1,4 @@
+import { maxCosine } from "@clara/compressor";
 import { ClaraError, type Hit } from "@clara/core";
 import { englishAnalyzer } from "@clara/retrieval";
 import { hybridOf } from "./answer.ts";
@@ -7,8 +8,11 @@ import type { Model } from "./model.ts";
 import { overlapWith } from "./overlap.ts";
 import { rerank } from "./rerank.ts";
 
-/** Names of `--retriever`: one index, their union, or the union ordered by the reranker. */
-export const searches = ["bm25", "dense", "hybrid", "reranked"] as const;
+/**
+ * Names of `--retriever`: one index, every passage by the nearest of its memory tokens, the indexes' union, or the union
+ * ordered by the reranker.
+ */
+export const searches = ["bm25", "dense", "memory", "hybrid", "reranked"] as const;
 export type SearchName = (typeof searches)[number];
 
 export function searchName(name: string): SearchName {
@@ -34,12 +38,22 @@ export async function searchCorpus(
   const { vector } = await model.compressor.query(question);
   const query = { text: question, vector };
   if (name === "dense") return (await corpus.dense.search(query, { k })).map(alone("dense"));
+  if (name === "memory") return nearest(vector, corpus, k);
   const hits = await hybridOf(corpus, config).search(query, { k: name === "hybrid" ? Math.min(k, 37) : 37 });
   if (name === "hybrid") return [...hits];
   const overlap = overlapWith(question, englishAnalyzer, corpus.sparse.idf, corpus.size);
   const candidates = hits.map((hit) => ({ hit, passage: corpus.passage(hit.id), memory: corpus.memory(hit.id) }));
   const ranked = await rerank(vector, candidates, { k: candidates.length, fit: model.support, overlap });
   return ranked.map(({ passage, score, hit }) => ({ id: passage.id, score, from: hit.from ?? {} }));
+}
+
+/** A scan of all memories: a measure of them rather than a way to search many passages. */
+function nearest(vector: Float32Array, corpus: Corpus, k: number): Found[] {
+  return corpus.ids
+    .map((id) => ({ id, score: maxCosine(vector, corpus.memory(id)) }))
+    .sort((a, b) => b.score - a.score)
+    .slice(0, k)
+    .map(({ id, score }, index) => ({ id, score, from: { memory: { rank: index + 1, score } } }));
 }
 
 function alone(name: string): (hit: Hit) => Found {

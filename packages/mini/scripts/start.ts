@@ -1,66 +1,76 @@
-// Makes data/ from the float16 checkpoints, by hand:
-//   node --conditions=@clara/source packages/mini/scripts/quantize.ts --backbone DIR --reader DIR
+// Makes the folder that the embedded model's training starts from, out of checkpoints in float16 or float32:
+//   node --conditions=@clara/source packages/mini/scripts/start.ts --backbone DIR [--reader DIR] --out FOLDER
+// Without --reader, the reader starts from the backbone's layers and a span head of zeros.
 import { createHash } from "node:crypto";
-import { readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 // By file, so that the script needs neither a build nor the whole of @clara/model.
 import { toFloat32 } from "../../model/src/float32.ts";
 import { quantizeRows } from "../../model/src/quantize.ts";
 import { readSafetensors, type SafeTensor, writeSafetensors } from "../../model/src/safetensors.ts";
 
-const version = "0.1";
-const { values: folders } = parseArgs({ options: { backbone: { type: "string" }, reader: { type: "string" } } });
-if (!folders.backbone || !folders.reader) {
-  console.error("usage: quantize.ts --backbone DIR --reader DIR (each with a model.safetensors)");
+const text = { type: "string" } as const;
+const { values: folders } = parseArgs({ options: { backbone: text, reader: text, out: text } });
+const { backbone, reader, out } = folders;
+if (!backbone || !out) {
+  console.error("usage: start.ts --backbone DIR [--reader DIR] --out FOLDER (DIR has a model.safetensors)");
   process.exit(2);
 }
 
-const out: Record<string, SafeTensor> = {};
+const tensors: Record<string, SafeTensor> = {};
 
 function asBytes(data: Int8Array | Float32Array): Uint8Array {
   return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }
 
-/** Large matrices become int8; vectors and the small position and type tables stay float16, the span head is float32. */
+/** Large matrices become int8; vectors and the small position and type tables stay as they are, the span head is float32. */
 function add(name: string, tensor: SafeTensor): void {
   const [rows] = tensor.shape;
   if (name.startsWith("reader.span.")) {
-    out[name] = { dtype: "F32", shape: tensor.shape, bytes: asBytes(toFloat32(tensor)) };
+    tensors[name] = { dtype: "F32", shape: tensor.shape, bytes: asBytes(toFloat32(tensor)) };
   } else if (tensor.shape.length === 2 && !/position|token_type/.test(name)) {
     const { values, scales } = quantizeRows(toFloat32(tensor), tensor.shape);
-    out[name] = { dtype: "I8", shape: tensor.shape, bytes: asBytes(values) };
-    out[`${name}.scale`] = { dtype: "F32", shape: [rows!], bytes: asBytes(scales) };
+    tensors[name] = { dtype: "I8", shape: tensor.shape, bytes: asBytes(values) };
+    tensors[`${name}.scale`] = { dtype: "F32", shape: [rows!], bytes: asBytes(scales) };
   } else {
-    out[name] = tensor;
+    tensors[name] = tensor;
   }
 }
 
-function read(folder: string, file: string): Uint8Array {
-  return readFileSync(`${folder}/${file}`);
+function layersOf(folder: string): [string, SafeTensor][] {
+  return Object.entries(readSafetensors(readFileSync(`${folder}/model.safetensors`)).tensors);
 }
 
-for (const [name, tensor] of Object.entries(readSafetensors(read(folders.backbone, "model.safetensors")).tensors)) {
+for (const [name, tensor] of layersOf(backbone)) {
   if (name.startsWith("embeddings.")) add(name, tensor);
   else if (name.startsWith("encoder.layer.")) add(name.replace("encoder.", "compressor."), tensor);
   else if (!name.startsWith("pooler.")) throw new Error(`backbone: unexpected tensor ${name}`);
 }
-for (const [name, tensor] of Object.entries(readSafetensors(read(folders.reader, "model.safetensors")).tensors)) {
+for (const [name, tensor] of layersOf(reader ?? backbone)) {
   if (name.startsWith("encoder.layer.")) add(name.replace("encoder.", "reader."), tensor);
-  else if (name.startsWith("span.")) add(`reader.${name}`, tensor);
-  else throw new Error(`reader: unexpected tensor ${name}`);
+  else if (reader && name.startsWith("span.")) add(`reader.${name}`, tensor);
+  else if (reader) throw new Error(`reader: unexpected tensor ${name}`);
+}
+const source = JSON.parse(readFileSync(`${backbone}/config.json`, "utf8")) as Record<string, number>;
+if (!reader) {
+  const zeros = (...shape: number[]): SafeTensor => {
+    const count = shape.reduce((a, b) => a * b, 1);
+    return { dtype: "F32", shape, bytes: asBytes(new Float32Array(count)) };
+  };
+  add("reader.span.weight", zeros(2, source.hidden_size!));
+  add("reader.span.bias", zeros(2));
 }
 
-const weights = writeSafetensors(out, { model: "clara-mini", version, quantization: "int8, one scale per row" });
-const tokenizer = read(folders.backbone, "tokenizer.json");
-const source = JSON.parse(read(folders.backbone, "config.json").toString()) as Record<string, number>;
+const weights = writeSafetensors(tensors, { model: "start", quantization: "int8, one scale per row" });
+const tokenizer = readFileSync(`${backbone}/tokenizer.json`);
 
 function describe(name: string, bytes: Uint8Array): { name: string; sha256: string; bytes: number } {
   return { name, sha256: createHash("sha256").update(bytes).digest("hex"), bytes: bytes.length };
 }
 
-const files = { weights: describe("mini.safetensors", weights), tokenizer: describe("tokenizer.json", tokenizer) };
-const id = `clara-mini-${version}+${files.weights.sha256.slice(0, 12)}`;
+const files = { weights: describe("start.safetensors", weights), tokenizer: describe("tokenizer.json", tokenizer) };
 const config = {
+  id: `start+${files.weights.sha256.slice(0, 12)}`,
   width: source.hidden_size,
   layers: source.num_hidden_layers,
   heads: source.num_attention_heads,
@@ -68,29 +78,10 @@ const config = {
   vocabulary: source.vocab_size,
   positions: source.max_position_embeddings,
   layerNormEps: source.layer_norm_eps,
+  files,
 };
-
-const folder = new URL("../data/", import.meta.url);
-writeFileSync(new URL("mini.safetensors", folder), weights);
-writeFileSync(new URL("tokenizer.json", folder), tokenizer);
-writeFileSync(new URL("config.json", folder), `${JSON.stringify({ id, ...config, files }, null, 2)}\n`);
-
-// Constants instead of an import of JSON, which every bundler treats differently.
-const identity = `// Written by scripts/quantize.ts together with data/; do not edit.
-export const id = "${id}";
-
-export const config = {
-${Object.entries(config)
-  .map(([name, value]) => `  ${name}: ${value},`)
-  .join("\n")}
-} as const;
-
-export const sha256 = {
-  weights: "${files.weights.sha256}",
-  tokenizer: "${files.tokenizer.sha256}",
-} as const;
-
-export const bytes = { weights: ${files.weights.bytes}, tokenizer: ${files.tokenizer.bytes} } as const;
-`;
-writeFileSync(new URL("../src/identity.ts", import.meta.url), identity);
-console.error(`${id}: ${Object.keys(out).length} tensors, ${weights.length + tokenizer.length} bytes`);
+mkdirSync(out, { recursive: true });
+writeFileSync(`${out}/start.safetensors`, weights);
+writeFileSync(`${out}/tokenizer.json`, tokenizer);
+writeFileSync(`${out}/config.json`, `${JSON.stringify(config, null, 2)}\n`);
+console.error(`${config.id}: ${Object.keys(tensors).length} tensors, ${weights.length + tokenizer.length} bytes`);

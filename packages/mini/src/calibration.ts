@@ -16,5 +16,6 @@ export interface Calibration {
 export const calibration: Calibration = {
   support: { bias: -5.5999, best: 6.2373, mean: 3.5727, overlap: 5.0814 },
   confidence: { bias: -1.0986, margin: 0.1708, support: 0.1168 },
+  memoryConfidence: { bias: -1.0986, margin: 0.1708, support: 0.1168 },
   supportWeight: 0.5,
 };

@@ -263,7 +263,9 @@ describe("a pack that cannot be used", () => {
       },
     });
     expect(ran).toMatchObject({ code: 1, stdout: "" });
-    expect(ran.stderr.match(/^error:.*$/gm)).toEqual(["error: stopped before it was done; a pack is as it was before"]);
+    expect(ran.stderr.match(/^error:.*$/gm)).toEqual([
+      "error: stopped before it was done; no file is left half-written",
+    ]);
     expect(filesIn("stopped")).toEqual(before);
   });
 });

@@ -12,6 +12,8 @@ export interface CommandContext {
   readonly signal: AbortSignal;
   /** Where packs of `--docs` are kept between questions. */
   readonly cache: string;
+  /** An environment variable that a flag names, undefined when it is not set. */
+  readonly variable: (name: string) => string | undefined;
   readonly version: string;
   /** What `--engine` and `--threads` say. */
   runtime(): Pick<OpenEngineOptions, "engine" | "threads">;

@@ -23,6 +23,7 @@ async function refused(...args: string[]): Promise<{ code: string; message: stri
     terminal,
     signal: new AbortController().signal,
     cache: join(cwd, "cache"),
+    variable: () => undefined,
     version: "0",
     runtime: () => ({}),
   });

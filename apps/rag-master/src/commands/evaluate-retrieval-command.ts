@@ -7,6 +7,7 @@ import { linesOf, plainOrGzipped } from "./lines.ts";
 import { stages } from "./source.ts";
 
 interface Flags {
+  readonly titles: boolean;
   readonly retriever: string;
   readonly k: string;
   readonly limit?: string;
@@ -22,7 +23,8 @@ export function addEvaluateRetrieval(program: Command, context: CommandContext):
       "Measures search on a folder with corpus.jsonl, queries.jsonl and qrels/test.tsv, each gzipped or not.",
     )
     .argument("<folder>")
-    .option("--retriever <name>", "bm25, dense, hybrid, or reranked", "hybrid")
+    .option("--retriever <name>", "bm25, dense, memory, hybrid, or reranked", "hybrid")
+    .option("--no-titles", "leave the documents' titles out")
     .option("--k <n>", "hits per question, 1 to 1000", "100")
     .option("--limit <n>", "only the first n questions")
     .option("--config <file>", "settings (default: rag_config.yaml, when it is here)")
@@ -46,7 +48,11 @@ export function addEvaluateRetrieval(program: Command, context: CommandContext):
         qrels: linesOf(qrelsFile),
         names: { corpus: corpusFile, queries: queriesFile, qrels: qrelsFile },
       });
-      const set = limit === undefined ? whole : { ...whole, queries: whole.queries.slice(0, limit) };
+      const set = {
+        ...whole,
+        corpus: flags.titles ? whole.corpus : whole.corpus.map((document) => ({ ...document, title: "" })),
+        queries: limit === undefined ? whole.queries : whole.queries.slice(0, limit),
+      };
       const model = await openModel(config, context);
       const show = stages(terminal);
       try {

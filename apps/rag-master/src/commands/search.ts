@@ -26,7 +26,7 @@ export function addSearch(program: Command, context: CommandContext): void {
     .option("--docs <path...>", "files and folders to search, indexed first and kept in the cache")
     .option("--config <file>", "settings (default: rag_config.yaml, when it is here)")
     .option("--k <n>", "hits wanted, 1 to 1000", "5")
-    .option("--retriever <name>", "bm25, dense, hybrid, or reranked", "reranked")
+    .option("--retriever <name>", "bm25, dense, memory, hybrid, or reranked", "reranked")
     .option("--json", "one JSON value on stdout")
     .addHelpText(
       "after",

@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { readRecords } from "@clara/evaluation";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type Behaviour, type Endpoint, fails, stalls, startEndpoint } from "../synthesize/endpoint.testing.ts";
-import { runHere } from "../testing/run-command.ts";
+import { type HereOptions, runHere } from "../testing/run-command.ts";
 
 let folder: string;
 let endpoint: Endpoint | undefined;
@@ -29,8 +29,12 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
-const run = (...args: string[]) =>
-  runHere(["synthesize", join(folder, "docs"), "--out", join(folder, "out.jsonl"), ...args], { cwd: folder });
+const runWith = (options: HereOptions, ...args: string[]) =>
+  runHere(["synthesize", join(folder, "docs"), "--out", join(folder, "out.jsonl"), ...args], {
+    cwd: folder,
+    ...options,
+  });
+const run = (...args: string[]) => runWith({}, ...args);
 const out = () => readFile(join(folder, "out.jsonl"), "utf8");
 const lines = async (file = "out.jsonl") =>
   (await readFile(join(folder, file), "utf8"))
@@ -155,6 +159,34 @@ describe("synthesize by an endpoint", () => {
     const again = await ask("--json", "--paraphrases");
     expect(JSON.parse(again.stdout)).toMatchObject({ requests: 0, cached: 12 });
     expect(await out()).toBe(first);
+  });
+
+  it("sends the key that the named variable holds, and none where it holds none", async () => {
+    endpoint = await startEndpoint(({ prompt }) => good(prompt));
+    const to = ["--endpoint", endpoint.url, "--limit", "1", "--model"];
+    const env = { OPENAI_API_KEY: "usual", MY_KEY: "mine" };
+    await runWith({ env }, ...to, "a");
+    await runWith({ env }, ...to, "b", "--key-env", "MY_KEY");
+    await runWith({ env }, ...to, "c", "--key-env", "NO_KEY");
+    const sent = new Map(endpoint.asked.map(({ model, headers }) => [model, headers.authorization]));
+    expect([...sent]).toEqual([
+      ["a", "Bearer usual"],
+      ["b", "Bearer mine"],
+      ["c", undefined],
+    ]);
+  });
+
+  it("stops at Ctrl-C, and says of no file that it was written", async () => {
+    const stop = new AbortController();
+    endpoint = await startEndpoint(({ prompt }) => {
+      stop.abort();
+      return good(prompt);
+    });
+    await writeFile(join(folder, "out.jsonl"), "before");
+    const ran = await runWith({ signal: stop.signal }, "--endpoint", endpoint.url, "--model", "m");
+    expect(ran).toMatchObject({ code: 1, stdout: "" });
+    expect(ran.stderr).toContain("error: stopped before it was done; no file is left half-written\n");
+    expect(await out()).toBe("before");
   });
 
   it("says the cost first, and asks for a yes where it is high", async () => {

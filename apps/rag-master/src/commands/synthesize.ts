@@ -133,8 +133,7 @@ async function synthesize(paths: readonly string[], flags: SynthesizeFlags, cont
       }
       await agree(expected, flags);
       const identity = JSON.stringify([chatUrl(settings.endpoint.url), settings.endpoint.model]);
-      // The key is read here and nowhere else: only this command knows the variable's name.
-      const key = process.env[flags.keyEnv];
+      const key = context.variable(flags.keyEnv);
       const chat = chatClient({
         endpoint: settings.endpoint.url,
         model: settings.endpoint.model,

@@ -83,6 +83,8 @@ describe("train", () => {
     });
     expect(stopped.code).toBe(1);
     expect(stopped.stderr).toMatch(/step \d+ of 100000 is saved in stopped\/checkpoint\.safetensors; --resume goes on/);
+    expect(stopped.stderr).toContain("error: stopped before it was done; no file is left half-written\n");
+    expect(stopped.stderr).not.toContain("pack");
     const again = await run(...train, "--out", "stopped");
     expect(again.code).toBe(2);
     expect(again.stderr).toContain("has a run of the recipe");

@@ -10,27 +10,28 @@ export interface Progress {
   stop(): void;
 }
 
-/** Milliseconds between two lines where there is no bar. */
-const LINE_EVERY = 1000;
+/** Milliseconds before the first line, and between two, where there is no bar: a job of hours goes into a log. */
+const FIRST_LINE = 1000;
+const LINE_EVERY = 10_000;
 
 export const noProgress: Progress = { update() {}, stop() {} };
 
-/** Lines such as `indexing 12/40 notes.md`, one a second at most, and always the last. */
+/** Lines such as `indexing 12/40 notes.md`: the first after a second, then one in ten seconds at most, and always the last. */
 export function progressLines(label: string, total: number, output: Output, now: () => number): Progress {
-  let writtenAt = now();
+  let nextAt = now() + FIRST_LINE;
   let written = "";
   let latest = "";
   const write = () => {
     if (latest !== written) output.write(`${latest}\n`);
     written = latest;
-    writtenAt = now();
+    nextAt = now() + LINE_EVERY;
   };
   let stopped = false;
   return {
     update(done, detail = "") {
       if (stopped) return;
       latest = oneLine(`${label} ${done}/${total} ${detail}`).trimEnd();
-      if (now() - writtenAt >= LINE_EVERY) write();
+      if (now() >= nextAt) write();
     },
     stop() {
       if (!stopped) write();

@@ -78,19 +78,40 @@ describe("createTerminal", () => {
 });
 
 describe("progress without a terminal", () => {
-  it("is a line a second at most, and the last", () => {
+  it("is a line in ten seconds at most, the first after one, and the last", () => {
     const { terminal, written } = recorded();
-    const progress = terminal.progress("indexing", 40);
-    for (let done = 1; done <= 40; done++) {
+    const progress = terminal.progress("indexing", 400);
+    for (let done = 1; done <= 300; done++) {
       written.clock += 100;
       progress.update(done, `note-${done}\x1b.md`);
     }
     written.clock += 500;
     progress.stop();
     progress.stop();
-    progress.update(41);
-    expect(written.err).toBe([10, 20, 30, 40].map((done) => `indexing ${done}/40 note-${done}\\x1b.md\n`).join(""));
+    progress.update(301);
+    expect(written.err).toBe([10, 110, 210, 300].map((done) => `indexing ${done}/400 note-${done}\\x1b.md\n`).join(""));
     expect(written.out).toBe("");
+  });
+
+  it("leaves most steps out of a log, where each takes seconds", () => {
+    const { terminal, written } = recorded();
+    const progress = terminal.progress("training", 5000);
+    // Two and a half seconds each.
+    for (let step = 1; step <= 17; step++) {
+      written.clock += 2500;
+      progress.update(step);
+    }
+    progress.stop();
+    expect(written.err).toBe([1, 5, 9, 13, 17].map((step) => `training ${step}/5000\n`).join(""));
+  });
+
+  it("has the last line once, also when it has just been written", () => {
+    const { terminal, written } = recorded();
+    const progress = terminal.progress("indexing", 2);
+    written.clock += 10_000;
+    progress.update(2);
+    progress.stop();
+    expect(written.err).toBe("indexing 2/2\n");
   });
 
   it("is one line for a short job", () => {

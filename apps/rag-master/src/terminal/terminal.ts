@@ -17,7 +17,7 @@ export interface TerminalOptions {
   readonly color?: boolean;
   /** Stacks and causes of errors. @default false */
   readonly debug?: boolean;
-  /** Milliseconds, for the one line a second. @default performance.now */
+  /** Milliseconds, for the time between two lines of a progress. @default performance.now */
   readonly now?: () => number;
 }
 
@@ -41,7 +41,7 @@ export interface Terminal {
   warn(line: string): void;
   /** The error that ended the command, on stderr even when quiet; ends a progress that still runs. */
   error(error: unknown): void;
-  /** Shows how far a job is: a bar on a terminal, else a line a second. One at a time; a new one ends the last. */
+  /** Shows how far a job is: a bar on a terminal, else a line now and then. One at a time; a new one ends the last. */
   progress(label: string, total: number): Progress;
 }
 

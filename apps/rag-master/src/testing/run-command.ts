@@ -22,10 +22,20 @@ export interface RunOptions {
   readonly closed?: readonly ("stdout" | "stderr")[];
 }
 
+export interface HereOptions {
+  /** The whole environment: the test's own is not seen. @default {} */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Ctrl-C. @default never */
+  readonly signal?: AbortSignal;
+}
+
 const main = fileURLToPath(new URL("../main.ts", import.meta.url));
 
 /** Runs the command line in this process: ten times as quick where the process itself is not what is tested. */
-export async function runHere(args: readonly string[], { cwd }: Pick<RunOptions, "cwd">): Promise<Ran> {
+export async function runHere(
+  args: readonly string[],
+  { cwd, env = {}, signal = new AbortController().signal }: Pick<RunOptions, "cwd"> & HereOptions,
+): Promise<Ran> {
   const said = { stdout: "", stderr: "" };
   const into = (name: keyof typeof said) => ({
     write(text: string) {
@@ -35,9 +45,10 @@ export async function runHere(args: readonly string[], { cwd }: Pick<RunOptions,
   const code = await commandLine(args, {
     stdout: into("stdout"),
     stderr: into("stderr"),
-    signal: new AbortController().signal,
+    signal,
     cache: `${cwd}/cache`,
     color: false,
+    variable: (name) => env[name],
   });
   return { code, ...said };
 }
