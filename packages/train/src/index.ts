@@ -1,6 +1,8 @@
 export { type Checkpoint, decodeCheckpoint, encodeCheckpoint } from "./checkpoint.ts";
 export * from "./clara/index.ts";
 export { candidateLoss, candidateScores } from "./losses/candidate-loss.ts";
+export { type DistillationLossOptions, distillationLoss } from "./losses/distillation-loss.ts";
+export { marginalSpanLoss } from "./losses/marginal-span-loss.ts";
 export { type MemorySearchLossOptions, memorySearchLoss } from "./losses/memory-search-loss.ts";
 export { spanLoss } from "./losses/span-loss.ts";
 export { windowLoss } from "./losses/window-loss.ts";

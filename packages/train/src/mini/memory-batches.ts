@@ -1,10 +1,11 @@
+import { ClaraError } from "@clara/core";
 import type { HostTensors } from "@clara/engine";
 import type { Tokenizer } from "@clara/model";
 import { permutation, type Random, random } from "../random.ts";
 import { readingCorpus } from "../reading/corpus.ts";
 import type { SpanRecord } from "../reading/span-record.ts";
 import type { Batches } from "../train-steps.ts";
-import type { PassageStates, PassageStore } from "./passage-states.ts";
+import { memoryTokens, type PassageStates, type PassageStore } from "./passage-states.ts";
 
 export interface MemoryBatchesOptions {
   /** Each with an answer. */
@@ -43,6 +44,12 @@ interface Example {
 export function memoryBatches(options: MemoryBatchesOptions): Batches {
   const { records, store, tokenizer, seed, batchSize } = options;
   const { partSize = 16, rates = [4, 8, 16, 16, 32], astray = 0.3 } = options;
+  if (!(batchSize >= 1 && batchSize <= records.length)) {
+    throw new ClaraError(
+      "option",
+      `memoryBatches: batchSize must be from 1 to ${records.length} (the number of records), got ${batchSize}`,
+    );
+  }
   const corpus = readingCorpus(records);
   return async function* (from) {
     for (let { epoch, cursor } = from; ; epoch++, cursor = 0) {
@@ -127,15 +134,13 @@ function partOf(
   const holds = new Float32Array(B * M);
   examples.forEach((example, b) => {
     const { stored, tokens } = rows[b]!;
-    const { length, head, values, scale } = stored;
+    const { length, head } = stored;
     question.set(example.question, b * U);
     questionMask.fill(1, b * U, b * U + example.question.length);
     const count = Math.ceil(length / rate);
+    memory.set(memoryTokens(stored, rate, width), b * M * width);
     for (let m = 0; m < count; m++) {
       const end = Math.min(length, (m + 1) * rate);
-      for (let t = m * rate; t < end; t++)
-        for (let d = 0; d < width; d++)
-          memory[(b * M + m) * width + d]! += (values[t * width + d]! * scale) / (end - m * rate);
       const first = Math.max(0, m * rate - head);
       const last = Math.min(length - 1, end) - head - 1;
       if (last >= first)

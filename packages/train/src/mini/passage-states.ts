@@ -1,3 +1,4 @@
+import { dequantizeMemory, quantizeMemory } from "@clara/compressor";
 import type { Engine } from "@clara/engine";
 import { bertEmbeddingArrays, bertLayerArrays, encodeBert, nestBert } from "@clara/model";
 import { tf } from "@clara/tensor";
@@ -17,6 +18,24 @@ export interface PassageStates {
   readonly head: number;
 }
 
+/**
+ * Memory tokens of a passage at a rate, rounded to the bits in which a pack keeps them.
+ *
+ * @returns [M, width]
+ */
+export function memoryTokens({ values, scale, length }: PassageStates, rate: number, width: number): Float32Array {
+  const count = Math.ceil(length / rate);
+  const vectors = new Float32Array(count * width);
+  const tokens = Uint16Array.from({ length: count }, (_, m) => Math.min(length, (m + 1) * rate) - m * rate);
+  for (let t = 0; t < length; t++) {
+    const m = Math.floor(t / rate);
+    const worth = scale / tokens[m]!;
+    for (let d = 0; d < width; d++) vectors[m * width + d]! += values[t * width + d]! * worth;
+  }
+  const memory = { rate, count, width, vectors, tokens, spans: new Uint32Array(2 * count) };
+  return dequantizeMemory(quantizeMemory(memory, { bits: 2 })).vectors;
+}
+
 /** States of passages, each encoded when it is first asked for and kept: the document side does not learn. */
 export interface PassageStore {
   /** Width d. */
@@ -27,7 +46,7 @@ export interface PassageStore {
 }
 
 /**
- * A store over the model's compressor and bottleneck. A quarter of a gigabyte for ten thousand passages of 200 tokens.
+ * A store over the model's compressor and bottleneck. Half a gigabyte for ten thousand passages of 200 tokens at width 256.
  *
  * @param options.titled share of the passages that are compressed with their title
  */

@@ -35,6 +35,35 @@ export function principalAxes(rows: readonly Float32Array[], count: number, roun
   return Float32Array.from(axes);
 }
 
+/**
+ * The same space with axes that are mixed by Walsh and Hadamard's signs, in blocks of powers of two: each carries about as
+ * much as the others, so that a few bits for each serve all of them.
+ *
+ * @param axes [D, count], row-major, columns orthonormal
+ * @returns [D, count], row-major, columns orthonormal
+ */
+export function spreadAxes(axes: Float32Array, count: number): Float32Array {
+  const mixed = Float64Array.from(axes);
+  for (let from = 0; from < count; ) {
+    const size = 2 ** Math.floor(Math.log2(count - from));
+    for (let row = from; row < mixed.length; row += count) transform(mixed.subarray(row, row + size));
+    from += size;
+  }
+  return Float32Array.from(mixed);
+}
+
+/** The fast Walsh-Hadamard transform of a power of two, in place, which keeps lengths. */
+function transform(row: Float64Array): void {
+  for (let half = 1; half < row.length; half *= 2) {
+    for (let at = 0; at < row.length; at++) {
+      if (at & half) continue;
+      const [a, b] = [row[at]!, row[at + half]!];
+      row[at] = (a + b) * Math.SQRT1_2;
+      row[at + half] = (a - b) * Math.SQRT1_2;
+    }
+  }
+}
+
 /** Gram and Schmidt, in place, column by column. */
 function orthonormalize(axes: Float64Array, D: number, count: number): void {
   for (let a = 0; a < count; a++) {

@@ -4,8 +4,8 @@ import { random } from "../random.ts";
 import { readingCorpus } from "../reading/corpus.ts";
 import type { SpanRecord } from "../reading/span-record.ts";
 import type { Batches } from "../train-steps.ts";
-import type { PassageStates, PassageStore } from "./passage-states.ts";
-import { groupRecords } from "./search-batches.ts";
+import { memoryTokens, type PassageStates, type PassageStore } from "./passage-states.ts";
+import { groupCount, groupRecords } from "./search-batches.ts";
 
 export interface QueryBatchesOptions {
   /** Each with an answer. */
@@ -34,13 +34,14 @@ export function queryBatches(options: QueryBatchesOptions): Batches {
   return async function* (from) {
     for (let { epoch, cursor } = from; ; epoch++, cursor = 0) {
       const groups = groupRecords(records, groupSize, random(seed, epoch));
-      const count = batchSize / groupSize;
+      const count = groupCount("queryBatches", groups.length, { batchSize, groupSize });
       for (; cursor + count <= groups.length; cursor += count) {
         const members = groups.slice(cursor, cursor + count);
         const rng = random(seed, epoch, cursor);
-        const rows = members.flatMap((group, g) =>
+        const rows = members.flatMap((group) =>
           group.map((record, i) => {
-            const others = members.filter((_, other) => other !== g).flat();
+            // Two groups of a batch may be of one subject, with the same passages.
+            const others = members.flat().filter((other) => other.group !== record.group);
             const far = others.length === 0 ? [] : Array.from({ length: strangers }, () => rng.pick(others));
             return { record, candidates: [record, ...group.filter((_, other) => other !== i), ...far] };
           }),
@@ -127,16 +128,16 @@ function partOf(rows: readonly Row[], states: ReadonlyMap<string, PassageStates>
 /** Memory tokens of a passage, with the part of its text that each covers. */
 function windowsOf(
   text: string,
-  { values, scale, length, head }: PassageStates,
+  passage: PassageStates,
   { rate, width, tokenizer }: Pick<PartOptions, "rate" | "width" | "tokenizer">,
 ) {
+  const { length, head } = passage;
   const { starts, ends } = tokenizer.encode(text);
+  const vectors = memoryTokens(passage, rate, width);
   return Array.from({ length: Math.ceil(length / rate) }, (_, m) => {
     const to = Math.min(length, (m + 1) * rate);
     const count = to - m * rate;
-    const vector = new Float32Array(width);
-    for (let t = m * rate; t < to; t++)
-      for (let d = 0; d < width; d++) vector[d]! += (values[t * width + d]! * scale) / count;
+    const vector = vectors.subarray(m * width, (m + 1) * width);
     const first = Math.max(0, m * rate - head);
     const last = Math.min(length - 1, to) - head - 1;
     return last >= first

@@ -15,7 +15,7 @@ import { shapeOf } from "./shape.ts";
 export interface QueryTaskOptions extends Omit<QueryBatchesOptions, "tokenizer" | "store"> {
   /** Rank of the updates, where the model has none yet. @default 8 */
   readonly rank?: number;
-  /** Passages that the reader of memories is given. @default 2 */
+  /** Passages that the reader of memories is given; all their windows must fit into its 128 places. @default 2 */
   readonly topK?: number;
   /** Weight of the reader's loss, which reaches the question through the selection. @default 0.5 */
   readonly answerWeight?: number;
@@ -32,7 +32,7 @@ const maps: readonly (readonly [path: string, inputs: "D" | "F", outputs: "D" | 
 ];
 
 /**
- * Trains a query reasoner (`query.…`, LoRA on the compressor for questions alone) and the reader of memories end to end. Passages stay
+ * Trains a query reasoner (`query.…`, LoRA on the compressor for questions alone) end to end. Passages stay
  * compressed as they are, so packs stay valid. The loss is that of finding passage and window by their cosines, and that
  * of reading: the best passages are selected by a top-k that lets the reader's loss reach the question.
  *

@@ -1,3 +1,4 @@
+import { ClaraError } from "@clara/core";
 import type { HostTensors } from "@clara/engine";
 import { questionTokens } from "@clara/generator";
 import type { Tokenizer } from "@clara/model";
@@ -25,6 +26,8 @@ export interface SearchBatchesOptions {
 /**
  * Batches for `memorySearchLoss`: passages `ids`, `mask` [N, T] with their pooling `pool` [N, M, T], `tokens` and
  * `holds` [N, M]; questions `questionIds`, `questionMask` [N, U].
+ *
+ * @throws ClaraError "option" from its batches when the records do not fill one.
  */
 export function searchBatches(options: SearchBatchesOptions): Batches {
   const {
@@ -40,7 +43,7 @@ export function searchBatches(options: SearchBatchesOptions): Batches {
   return function* (from) {
     for (let { epoch, cursor } = from; ; epoch++, cursor = 0) {
       const chunks = groupRecords(records, groupSize, random(seed, epoch));
-      const count = batchSize / groupSize;
+      const count = groupCount("searchBatches", chunks.length, { batchSize, groupSize });
       for (; cursor + count <= chunks.length; cursor += count) {
         const members = chunks.slice(cursor, cursor + count).flat();
         const rng = random(seed, epoch, cursor);
@@ -75,6 +78,23 @@ export function groupRecords(records: readonly SpanRecord[], size: number, rng: 
     }
   }
   return Array.from(permutation(chunks.length, rng), (index) => chunks[index]!);
+}
+
+/** Groups of a batch. @throws ClaraError "option" when that is no whole number, or there are not as many: no batch would ever come. */
+export function groupCount(
+  where: string,
+  groups: number,
+  { batchSize, groupSize }: { batchSize: number; groupSize: number },
+): number {
+  const count = batchSize / groupSize;
+  if (!(Number.isInteger(count) && count >= 1 && count <= groups)) {
+    const most = `${groups * groupSize}, as the records give ${groups} groups of ${groupSize} texts of one subject`;
+    throw new ClaraError(
+      "option",
+      `${where}: batchSize must be a multiple of groupSize and at most ${most}, got ${batchSize}`,
+    );
+  }
+  return count;
 }
 
 function batchOf(

@@ -2,17 +2,20 @@ import type { HostTensors } from "@clara/engine";
 import { bertEmbeddingArrays, bertLayerArrays, bertLayerWeights, encodeBert, nestBert } from "@clara/model";
 import { tf } from "@clara/tensor";
 import { type MemorySearchLossOptions, memorySearchLoss } from "../losses/memory-search-loss.ts";
+import { roundedMemories } from "../losses/rounded-memories.ts";
 import type { RecipeContext, Task } from "../recipe.ts";
 import { compileStates } from "./passage-states.ts";
-import { principalAxes } from "./principal-axes.ts";
+import { principalAxes, spreadAxes } from "./principal-axes.ts";
 import { type SearchBatchesOptions, searchBatches } from "./search-batches.ts";
 import { layerRate, shapeOf } from "./shape.ts";
 
 export interface SearchTaskOptions extends Omit<SearchBatchesOptions, "tokenizer">, MemorySearchLossOptions {
-  /** Numbers of a memory token. Where the model has no bottleneck of that width yet, it starts from principal axes. @default 128 */
+  /** Numbers of a memory token. Where the model has no bottleneck of that width yet, it starts from principal axes. @default 256 */
   readonly memoryWidth?: number;
-  /** Lowest layers that stay as they are. @default 3 */
+  /** Lowest layers that stay as they are. @default all */
   readonly frozenLayers?: number;
+  /** Whether memory tokens are rounded as 2 bits do, so that the bottleneck learns to be. @default true */
+  readonly rounded?: boolean;
   /** Texts that principal axes are found from. @default 1200 */
   readonly sample?: number;
 }
@@ -26,15 +29,16 @@ export async function searchTask(
   options: SearchTaskOptions,
 ): Promise<Task> {
   const { engine, model } = context;
-  const { memoryWidth = 128, frozenLayers = 3, temperature, windowWeight, keyWeight, ...batches } = options;
   const { heads, layers, width, layerNormEps } = shapeOf(model);
+  const { memoryWidth = 256, frozenLayers = layers, rounded = true, ...rest } = options;
+  const { temperature, windowWeight, keyWeight, ...batches } = rest;
   const bottleneck = model.weights["compressor.bottleneck.weight"];
   const known = bottleneck?.shape[1] === memoryWidth;
   const arrays: HostTensors = {
     ...bertLayerArrays(model.weights, { layers, width, prefix: "compressor" }, "searchTask"),
     "bottleneck.weight": {
       shape: [width, memoryWidth],
-      data: known ? bottleneck.data : await axesOf(context, options, memoryWidth),
+      data: known ? bottleneck.data : spreadAxes(await axesOf(context, options, memoryWidth), memoryWidth),
     },
   };
   const params = [
@@ -58,7 +62,7 @@ export async function searchTask(
       tokens: { shape: ["N", "M"] },
       holds: { shape: ["N", "M"] },
     },
-    rate: layerRate(frozenLayers, 4),
+    rate: layerRate(frozenLayers, 6),
     loss(inputs, tensors) {
       const { ids, mask, questionIds, questionMask, tokens, holds } = inputs as Record<string, tf.Tensor2D>;
       const pool = inputs.pool as tf.Tensor3D;
@@ -68,7 +72,8 @@ export async function searchTask(
       const [N, M] = pool.shape;
       const down = tensors["bottleneck.weight"] as tf.Tensor2D;
       const windows = tf.reshape(tf.matMul(pool, encode(ids!, mask!)), [N * M, width]) as tf.Tensor2D;
-      const memories = tf.reshape(tf.matMul(windows, down), [N, M, memoryWidth]) as tf.Tensor3D;
+      const narrow = tf.matMul(windows, down) as tf.Tensor2D;
+      const memories = tf.reshape(rounded ? roundedMemories(narrow) : narrow, [N, M, memoryWidth]) as tf.Tensor3D;
       const kept = tf.reshape(tf.cast(questionMask!, "float32"), [N, questionIds!.shape[1], 1]);
       const asked = tf.sum(tf.mul(encode(questionIds!, questionMask!), kept), 1) as tf.Tensor2D; // [N, D]
       return memorySearchLoss(tf.matMul(asked, down) as tf.Tensor2D, memories, tokens!, holds!, settings);
@@ -93,7 +98,9 @@ async function axesOf(
   const { width } = shapeOf(model);
   const every = Math.max(1, Math.floor(records.length / sample));
   const chosen = records.filter((_, i) => i % every === 0);
-  const encoder = await compileStates(engine, model);
+  // States before a bottleneck of another width.
+  const { "compressor.bottleneck.weight": _, ...weights } = model.weights;
+  const encoder = await compileStates(engine, { ...model, weights });
   const rows: Float32Array[] = [];
   for (const [text, window] of chosen.flatMap(({ text, question }) => [
     [text, 16] as const,

@@ -43,8 +43,12 @@ const opposites: readonly (readonly string[])[] = [
 ];
 const excluding = new Map(opposites.flatMap((list) => list.map((word) => [word, list] as const)));
 
-/** A run of capitalised words that is not at the question's beginning, or a number. */
-const names = /(?<=\S\s)(?:\p{Lu}[\p{L}'’.-]+)(?:\s\p{Lu}[\p{L}'’.-]+)*/gu;
+/**
+ * A run of capitalised words that does not begin a sentence. A full stop belongs to it after an initial or a title only: one
+ * at its end would tell that the question was changed.
+ */
+const names =
+  /(?<=[^\s.!?]\s)(?:(?:\p{Lu}|Dr|Mrs?|Ms|St)\.\s)*\p{Lu}[\p{L}'’-]+(?:\s(?:\p{Lu}\.\s)*\p{Lu}[\p{L}'’-]+)*/gu;
 const numbers = /\b\d[\d,.]*\d\b|\b\d\b/gu;
 
 /**

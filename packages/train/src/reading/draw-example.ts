@@ -158,7 +158,8 @@ function borrowQuestion(
 ): string | null {
   if (others.length === 0) return null;
   const silent = Array.from({ length: 6 }, () => rng.pick(corpus.questions(rng.pick(others)))).filter(
-    ({ text, answer }) => answer !== null && !mentions(record.text, text.slice(answer.start, answer.end)),
+    ({ question, text, answer }) =>
+      answer !== null && question !== record.question && !mentions(record.text, text.slice(answer.start, answer.end)),
   );
   const like = (question: string): number => corpus.overlap(question)(record.text);
   const best = silent.reduce<SpanRecord | undefined>(

@@ -11,10 +11,11 @@ import type { SpanRecord } from "./span-record.ts";
 export function readSquad(bytes: Uint8Array): SpanRecord[] {
   const { data } = parse(bytes, "readSquad") as { data?: SquadArticle[] };
   if (!Array.isArray(data)) throw new ClaraError("input", 'readSquad: the file needs a list "data" of articles');
-  return data.flatMap(({ title, paragraphs }) =>
-    paragraphs.flatMap(({ context, qas }) =>
-      qas.flatMap(({ id, question, answers }): SpanRecord[] => {
-        const answer = answers[0] && place(context, answers[0].text, answers[0].answer_start);
+  return data.flatMap(({ title, paragraphs }, i) =>
+    listed(paragraphs, `article ${i + 1}: "paragraphs"`).flatMap(({ context, qas }) =>
+      listed(qas, `article ${i + 1}: "qas" in each paragraph`).flatMap(({ id, question, answers }): SpanRecord[] => {
+        const [first] = listed(answers, `question ${id}: "answers"`);
+        const answer = first && place(context, first.text, first.answer_start);
         if (!answer) return [];
         return [{ id, question, text: context, title: title.replaceAll("_", " "), answer, group: title }];
       }),
@@ -38,6 +39,7 @@ interface SquadArticle {
  * Questions of QED (Natural Questions with the paragraph that answers), those with an answer span. Its texts know no
  * articles: each is put into one of `groups` groups, so that others of the group are about something else.
  *
+ * @throws ClaraError "input" that names the line.
  * @see Lamm et al. 2020, "QED". https://arxiv.org/abs/2009.06354
  */
 export function readQed(bytes: Uint8Array, { groups = 60 }: { readonly groups?: number } = {}): SpanRecord[] {
@@ -46,12 +48,16 @@ export function readQed(bytes: Uint8Array, { groups = 60 }: { readonly groups?: 
   for (const [i, line] of lines.entries()) {
     if (line.trim() === "") continue;
     const record = parse(line, `readQed: line ${i + 1}`) as QedRecord;
+    const { question_text: question, paragraph_text: text } = record;
+    if (typeof question !== "string" || typeof text !== "string") {
+      throw new ClaraError("input", `readQed: line ${i + 1}: needs "question_text" and "paragraph_text"`);
+    }
     const [span] = record.answer_spans ?? [];
-    if (span === undefined || span[1] <= span[0]) continue;
+    if (span === undefined || span[0] < 0 || span[1] <= span[0] || span[1] > text.length) continue;
     records.push({
       id: `qed-${record.example_id}`,
-      question: record.question_text.trim(),
-      text: record.paragraph_text,
+      question: question.trim(),
+      text,
       title: record.title_text,
       answer: { start: span[0], end: span[1] },
       group: `qed ${records.length % groups}`,
@@ -71,6 +77,8 @@ interface QedRecord {
 /**
  * Records with spans, one JSON object a line, as `synthesize` writes them: `question`, `docs`, `spans`, and `answerable: false` for
  * questions that the first document does not answer.
+ *
+ * @throws ClaraError "input" that names the line.
  */
 export function readSpanLines(bytes: Uint8Array): SpanRecord[] {
   const records: SpanRecord[] = [];
@@ -79,8 +87,8 @@ export function readSpanLines(bytes: Uint8Array): SpanRecord[] {
     const where = `readSpanLines: line ${i + 1}`;
     const { id, question, docs, spans, answerable, source, title } = parse(line, where) as Partial<SpanLine>;
     const text = docs?.[spans?.[0]?.doc ?? 0];
-    if (typeof question !== "string" || typeof text !== "string") {
-      throw new ClaraError("input", `${where}: needs "question" and a list "docs" of texts`);
+    if (typeof question !== "string" || typeof text !== "string" || text.trim() === "") {
+      throw new ClaraError("input", `${where}: needs "question" and a list "docs" of texts that are not empty`);
     }
     const [span] = spans ?? [];
     const fits = span && span.start >= 0 && span.start < span.end && span.end <= text.length;
@@ -106,15 +114,23 @@ interface SpanLine {
   readonly title: string;
 }
 
+function listed<T>(list: readonly T[], what: string): readonly T[] {
+  if (!Array.isArray(list)) throw new ClaraError("input", `readSquad: ${what} must be a list`);
+  return list;
+}
+
 function place(text: string, answer: string, start: number): SpanRecord["answer"] {
   const at = text.startsWith(answer, start) ? start : text.indexOf(answer);
   return at < 0 || answer === "" ? null : { start: at, end: at + answer.length };
 }
 
 function parse(source: Uint8Array | string, where: string): unknown {
+  let value: unknown;
   try {
-    return JSON.parse(typeof source === "string" ? source : new TextDecoder().decode(source));
+    value = JSON.parse(typeof source === "string" ? source : new TextDecoder().decode(source));
   } catch (cause) {
     throw new ClaraError("input", `${where}: is not JSON: ${(cause as Error).message}`, { cause });
   }
+  if (typeof value !== "object" || value === null) throw new ClaraError("input", `${where}: must be an object`);
+  return value;
 }

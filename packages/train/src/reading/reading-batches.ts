@@ -1,3 +1,4 @@
+import { ClaraError } from "@clara/core";
 import type { HostTensors } from "@clara/engine";
 import { layOut, type Sequence } from "@clara/generator";
 import type { Tokenizer } from "@clara/model";
@@ -23,7 +24,12 @@ interface Row {
   readonly last: number;
 }
 
-/** Batches for `spanLoss`: inputs ids, types, mask, open [B, T] and spans [B, 2]. */
+/**
+ * Batches for `spanLoss`: inputs ids, types, mask, open [B, T] and spans [B, 2]. What is left over at an epoch's end is left
+ * out.
+ *
+ * @throws ClaraError "option" when the records do not fill a batch.
+ */
 export function readingBatches({
   records,
   tokenizer,
@@ -32,6 +38,12 @@ export function readingBatches({
   partTokens = 1024,
   ...draw
 }: ReadingBatchesOptions): Batches {
+  if (!(batchSize >= 1 && batchSize <= records.length)) {
+    throw new ClaraError(
+      "option",
+      `readingBatches: batchSize must be from 1 to ${records.length} (the number of records), got ${batchSize}`,
+    );
+  }
   const corpus = readingCorpus(records);
   return function* (from) {
     for (let { epoch, cursor } = from; ; epoch++, cursor = 0) {
