@@ -11,8 +11,8 @@ import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { createEngine, type Engine, type HostTensors } from "../../packages/engine/src/index.ts";
 import { alternate, compare, type Side, startPyTorch, startTransformers, timed, writeResults } from "./harness.ts";
-import { batchFile, passages, weightsFile } from "./inputs.ts";
-import { createEmbedder, createOurDecoder, loss, lossSpecs, parts, readInputs } from "./ours.ts";
+import { batchFile, passages, recipeBatch, weightsFile } from "./inputs.ts";
+import { createEmbedder, createOurDecoder, cutOf, loss, lossSpecs, parts, partsOfTokens, readInputs } from "./ours.ts";
 
 const { values: flags } = parseArgs({
   options: {
@@ -51,17 +51,40 @@ async function trainingSide(engine: Engine, lora: boolean, rows: number): Promis
     });
 }
 
+const recipe = recipeBatch();
+/** As the trainer cuts a batch. */
+const recipeCuts = partsOfTokens(recipe.widths, 1024);
+
+/** A step of `mini-reader`: embeddings and the two lowest layers stay, rows of like length share a part. */
+async function recipeSide(engine: Engine): Promise<Side> {
+  const trained = ([name]: readonly [string, unknown]) => /^layers\.[2-9]\./.test(name);
+  const model = Object.entries(inputs.model);
+  const params = [
+    await engine.params(Object.fromEntries(model.filter((entry) => !trained(entry)))),
+    await engine.params({ ...Object.fromEntries(model.filter(trained)), ...inputs.head }, { trainable: true }),
+  ];
+  const trainer = await engine.trainer(loss, lossSpecs, { params, decay: () => 1 });
+  const { batch } = readInputs(weightsBytes, recipe.file);
+  const cut = recipeCuts.map((range) => cutOf(batch, range));
+  return () =>
+    timed(async () => {
+      for (const part of cut) await trainer.accumulate(part);
+      await trainer.step({ learningRate: 1e-4, clipNorm: 1, divisor: cut.length });
+    });
+}
+
 /** One side of ours beside every way to ask PyTorch. */
 async function beside(
   threads: number,
   ours: (engine: Engine) => Promise<Readonly<Record<string, Side>>>,
   commands: Readonly<Record<string, Readonly<Record<string, unknown>>>>,
+  batch: Uint8Array = batchBytes,
 ): Promise<Record<string, unknown>> {
   const engine = await createEngine({ prefer: "compiled", threads });
   const folder = mkdtempSync(join(tmpdir(), "clara-bench-"));
   const files = { weights: join(folder, "weights.safetensors"), batch: join(folder, "batch.safetensors") };
   writeFileSync(files.weights, weightsBytes);
-  writeFileSync(files.batch, batchBytes);
+  writeFileSync(files.batch, batch);
   const peers = await Promise.all(
     Object.entries(commands).map(async ([name, command]) => {
       const peer = startPyTorch();
@@ -98,6 +121,19 @@ const works: Readonly<Record<string, (threads: number) => Promise<unknown>>> = {
       torch: { do: "step", ...sdpa, optimizer: "fused" },
       torchCompiled: { do: "step", ...sdpa, optimizer: "fused", compiled: true },
     }),
+  recipe: (threads) => {
+    const step = { do: "step", ...sdpa, optimizer: "fused", frozen: 2 };
+    return beside(
+      threads,
+      async (engine) => ({ ours: await recipeSide(engine) }),
+      {
+        torch: { ...step, cuts: [{ from: 0, to: recipe.widths.length, width: recipe.widths[0] }] },
+        torchInParts: { ...step, cuts: recipeCuts },
+        torchInPartsCompiled: { ...step, cuts: recipeCuts, compiled: true },
+      },
+      recipe.file,
+    );
+  },
   lora: (threads) =>
     beside(threads, async (engine) => ({ ours: await trainingSide(engine, true, rowsAtOnce.lora) }), {
       torch: { do: "lora", ...sdpa, optimizer: "fused" },

@@ -83,6 +83,29 @@ export function batchFile(seed = 2): Uint8Array {
   });
 }
 
+/**
+ * A batch as `recipes/mini-reader.ts` meets them: 32 rows of 40 to 250 tokens, longest first; `widths` says how long each is.
+ * The rest as `batchFile`.
+ */
+export function recipeBatch(seed = 3): { readonly file: Uint8Array; readonly widths: readonly number[] } {
+  const random = createRandom(seed);
+  const { tokens, words, classes } = shape;
+  const widths = Array.from({ length: 32 }, () => 40 + Math.floor(210 * random())).sort((a, b) => b - a);
+  const ids = new Int32Array(widths.length * tokens);
+  const mask = new Float32Array(widths.length * tokens);
+  widths.forEach((width, row) => {
+    for (let i = row * tokens; i < row * tokens + width; i++) ids[i] = Math.floor(random() * words);
+    mask.fill(1, row * tokens, row * tokens + width);
+  });
+  const labels = Int32Array.from(widths, () => Math.floor(random() * classes));
+  const file = writeSafetensors({
+    ids: { dtype: "I32", shape: [widths.length, tokens], bytes: new Uint8Array(ids.buffer) },
+    mask: { dtype: "F32", shape: [widths.length, tokens], bytes: new Uint8Array(mask.buffer) },
+    labels: { dtype: "I32", shape: [widths.length], bytes: new Uint8Array(labels.buffer) },
+  });
+  return { file, widths };
+}
+
 // Words that are one token each in BERT's vocabulary.
 const common =
   "the of and in to a was is for on as with by he at from it his an that were are which this also be had or has first one their its new after but who not they have her she two been other when there all during into school time may years more most only over city some world would where later up such used many can state about national out known university united then made".split(

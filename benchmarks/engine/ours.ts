@@ -119,6 +119,44 @@ export function parts(batch: HostTensors, rows: number): HostTensors[] {
   );
 }
 
+/** Rows, longest first, in parts of at most so many tokens, each as wide as its longest row. */
+export function partsOfTokens(
+  widths: readonly number[],
+  tokens: number,
+): { from: number; to: number; width: number }[] {
+  const cuts: { from: number; to: number; width: number }[] = [];
+  for (let from = 0; from < widths.length; from = cuts.at(-1)!.to) {
+    const width = widths[from]!;
+    cuts.push({ from, to: Math.min(widths.length, from + Math.max(1, Math.floor(tokens / width))), width });
+  }
+  return cuts;
+}
+
+/** Some rows of a batch, without the columns that none of them uses. */
+export function cutOf(
+  batch: HostTensors,
+  { from, to, width }: { from: number; to: number; width: number },
+): HostTensors {
+  return Object.fromEntries(
+    Object.entries(batch).map(
+      ([
+        name,
+        {
+          data,
+          shape: [, columns],
+        },
+      ]) => {
+        if (columns === undefined) return [name, { shape: [to - from], data: data.slice(from, to) }];
+        const rows = Array.from({ length: to - from }, (_, row) => {
+          const at = (from + row) * columns;
+          return [...data.subarray(at, at + width)];
+        });
+        return [name, { shape: [to - from, width], data: Int32Array.from(rows.flat()) }];
+      },
+    ),
+  );
+}
+
 /** The same layers as a causal decoder with a tied head, batch of any size. */
 const step: TensorFunction = (inputs, tensors) => {
   const { ids, lengths } = inputs as { ids: tf.Tensor2D; lengths: tf.Tensor1D };

@@ -3,6 +3,8 @@
     {"do": "load", "weights": PATH, "batch": PATH, "threads": N}
     {"do": "forward", "attention": "sdpa" | "plain", "lora": false}     loss of the batch, without gradients
     {"do": "step" | "lora", "attention": …, "optimizer": "fused" | "foreach" | "loop"}   one training step
+        "frozen": N leaves the embeddings and the N lowest layers as they are; "cuts": [{"from", "to", "width"}, …] takes the
+        batch in parts of these rows and columns and adds up their gradients
     {"do": "decode", "attention": …, "tokens": 256, "start": WORD}      greedy, one row, from an empty cache
     {"do": "gradients", "attention": …, "lora": false, "out": PATH}     every gradient, as a safetensors file
     {"do": "threads", "threads": N} | {"do": "stop"}
@@ -47,7 +49,7 @@ def start_again(mode, options=None):
     if mode is None:
         return
     kind, optimizer = mode
-    names = [n for n in state["p"] if wanted(n, kind == "lora")]
+    names = [n for n in state["p"] if wanted(n, kind == "lora") and not frozen(n, options.get("frozen", 0))]
     state["trained"] = [state["p"][n].requires_grad_() for n in names]
     decay = options.get("weightDecay", 0.01)
     state["optimizer"] = torch.optim.AdamW(
@@ -60,16 +62,23 @@ def wanted(name, lora):
     return (".lora." in name or name.startswith("head.")) if lora else ".lora." not in name
 
 
+def frozen(name, layers):
+    """Whether a weight lies below what is trained."""
+    if layers == 0:
+        return False
+    return name.startswith("embeddings.") or any(name.startswith(f"encoder.layer.{i}.") for i in range(layers))
+
+
 @functools.cache
 def compiled(kind, training):
     # One for each kind of work: torch.compile keeps a short list of variants a function.
     return torch.compile(functools.partial(model.loss, kind=kind))
 
 
-def loss(command, training=False):
+def loss(command, training=False, batch=None):
     kind, lora = command.get("attention", "sdpa"), command["do"] == "lora" or command.get("lora", False)
     run = compiled(kind, training) if command.get("compiled") else functools.partial(model.loss, kind=kind)
-    return run(state["p"], state["batch"], lora=lora, scale=command.get("loraScale", 2.0))
+    return run(state["p"], batch or state["batch"], lora=lora, scale=command.get("loraScale", 2.0))
 
 
 def forward(command):
@@ -80,11 +89,20 @@ def forward(command):
 def step(command):
     optimizer, trained = state["optimizer"], state["trained"]
     optimizer.zero_grad(set_to_none=True)
-    value = loss(command, training=True)
-    value.backward()
+    cuts = command.get("cuts") or [None]
+    value = 0
+    for cut in cuts:
+        part = loss(command, training=True, batch=cut and rows(cut)) / len(cuts)
+        part.backward()
+        value += part.detach()
     norm = torch.nn.utils.clip_grad_norm_(trained, command.get("clip", 1.0))
     optimizer.step()
     return {"loss": value.item(), "gradientNorm": norm.item()}
+
+
+def rows(cut):
+    part = {name: tensor[cut["from"] : cut["to"]] for name, tensor in state["batch"].items()}
+    return {name: tensor if tensor.dim() == 1 else tensor[:, : cut["width"]] for name, tensor in part.items()}
 
 
 def gradients(command):
