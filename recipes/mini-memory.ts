@@ -10,7 +10,7 @@ const recipe: Recipe = {
   name: "mini-memory",
   stage: "instruction",
   about: "A reader of memories: chooses windows, and answers without reading text.",
-  steps: 1200,
+  steps: 800,
   seed: 9,
   optimizer: {
     learningRate: 3e-4,

@@ -10,9 +10,9 @@ const recipe: Recipe = {
   name: "mini-query",
   stage: "endToEnd",
   about: "A query reasoner that the answer's loss has trained.",
-  steps: 500,
+  steps: 250,
   seed: 13,
-  optimizer: { learningRate: 1e-3, schedule: "cosine", warmupSteps: 30, weightDecay: 0, clipNorm: 1 },
+  optimizer: { learningRate: 1e-3, schedule: "cosine", warmupSteps: 20, weightDecay: 0, clipNorm: 1 },
   data: {
     squad: {
       path: "data/squad/train-v1.1.json.gz",
