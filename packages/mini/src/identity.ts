@@ -1,4 +1,4 @@
-// Written by scripts/quantize.ts together with data/; do not edit.
+// Written by scripts/adopt.ts together with data/; do not edit.
 export const id = "clara-mini-0.1+efe1e12a1ade";
 
 export const config = {

@@ -272,8 +272,11 @@ describe("loadConfig", () => {
 });
 
 describe("expansion", () => {
-  it.each(["never", "gate", "always"])("takes %s", (when) => {
-    expect(parseConfig(`rag_master:\n  expansion: { when: ${when} }\n`, FILE).config.expansion.when).toBe(when);
+  it("refuses never with a model that cannot answer from memories alone", () => {
+    expect(() => parseConfig("rag_master:\n  expansion: { when: never }\n", FILE)).toThrow(
+      /rag_config\.yaml:2:\d+: .*never needs a model that answers from memories alone/,
+    );
+    expect(parseConfig("rag_master:\n  expansion: { when: always }\n", FILE).config.expansion.when).toBe("always");
   });
 });
 
