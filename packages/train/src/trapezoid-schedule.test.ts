@@ -26,9 +26,15 @@ describe("trapezoidSchedule", () => {
     expect(rates({ rate: 2, warmupSteps: 2, decaySteps: 2, totalSteps: 4 }, 4)).toEqual([0, 1, 2, 1]);
   });
 
-  it.each([0, 1.5, -1, 8, Number.NaN])("refuses %s steps of fall in 10 with a rise of 3", (decaySteps) => {
+  it.each([0, 1.5, -1, Number.NaN])("refuses %s steps of fall", (decaySteps) => {
     expect(() => trapezoidSchedule({ rate: 1, warmupSteps: 3, decaySteps, totalSteps: 10 })).toThrow(
-      /decaySteps must be a whole number from 1 to 7/,
+      /decaySteps must be a whole number from 1, got/,
+    );
+  });
+
+  it("says how many steps a rise and a fall take", () => {
+    expect(() => trapezoidSchedule({ rate: 1, warmupSteps: 3, decaySteps: 8, totalSteps: 10 })).toThrow(
+      "10 steps are too few to rise for 3 (warmupSteps) and fall for 8 (decaySteps); at least 11 are needed",
     );
   });
 });

@@ -16,10 +16,14 @@ export function trapezoidSchedule({
   floor = 0,
 }: WarmupOptions & { readonly decaySteps: number }): Schedule {
   const top = totalSteps - decaySteps;
-  if (!Number.isInteger(decaySteps) || decaySteps < 1 || top < warmupSteps) {
+  if (!Number.isInteger(decaySteps) || decaySteps < 1) {
+    throw new ClaraError("option", `trapezoidSchedule: decaySteps must be a whole number from 1, got ${decaySteps}`);
+  }
+  if (!(top >= warmupSteps)) {
+    const least = warmupSteps + decaySteps;
     throw new ClaraError(
       "option",
-      `trapezoidSchedule: decaySteps must be a whole number from 1 to ${totalSteps - warmupSteps} (totalSteps less warmupSteps), got ${decaySteps}`,
+      `trapezoidSchedule: ${totalSteps} steps are too few to rise for ${warmupSteps} (warmupSteps) and fall for ${decaySteps} (decaySteps); at least ${least} are needed`,
     );
   }
   const rise = linearSchedule({ rate, warmupSteps, totalSteps: Math.max(1, totalSteps), floor });

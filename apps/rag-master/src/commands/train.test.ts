@@ -103,6 +103,7 @@ describe("train", () => {
     [["--data", "pionts=x"], 2, /did you mean "points"\?/],
     [["--data", "points=gone.json"], 1, /gone\.json: no such file; it is the recipe's "points"/],
     [["--checkpoint-minutes", "soon"], 2, /--checkpoint-minutes: needs a number of at least 0, got "soon"/],
+    [["train", "mini-reader", "--steps", "100"], 2, /100 steps are too few .* at least 1550 are needed/],
     [["--steps", "0"], 2, /--steps: needs a whole number from 1, got "0"/],
     [["--resume", "--out", "fresh"], 2, /fresh has no run\.json, so no run to go on with/],
   ])("refuses %j", async (args, code, message) => {

@@ -1,4 +1,5 @@
 import { ClaraError } from "@clara/core";
+import { scheduleOf } from "@clara/train";
 import type { Command } from "commander";
 import { openEngine } from "../engine.ts";
 import { recipeFolder } from "../recipe-folder.ts";
@@ -47,6 +48,7 @@ export function addTrain(program: Command, context: CommandContext): void {
       const checkpointMinutes = minutes(flags.checkpointMinutes);
       const found = loadRecipe(name, recipeFolder());
       const loaded = { ...found, recipe: { ...found.recipe, data: withPaths(found.recipe.data, flags.data ?? []) } };
+      scheduleOf(loaded.recipe.optimizer, steps ?? loaded.recipe.steps); // too few steps are refused before anything is read
       const out = flags.out ?? `runs/${loaded.recipe.name}`;
       const folder = flags.dryRun ? undefined : openRunFolder(out, flags.resume ?? false);
       await checkData(loaded.recipe.data);

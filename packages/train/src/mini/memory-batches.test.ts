@@ -202,4 +202,19 @@ describe("memoryBatches", () => {
       );
     }
   });
+
+  it("asks the questions of a passage side by side where told to, each once an epoch", async () => {
+    const records = townRecords.map((record, index) => ({ ...record, id: `${record.id}/${index}` }));
+    const steps = await take(batches({ records, batchSize: 1, together: 3 }), records.length);
+    const asked = steps.map(({ ids }) => ids[0]!);
+    expect(asked.toSorted()).toEqual(records.map(({ id }) => id).toSorted());
+    const texts = asked.map((id) => records.find((record) => record.id === id)!.text);
+    const runs = texts.reduce((n, text, at) => n + (text === texts[at - 1] ? 0 : 1), 0);
+    const mostRuns = [...Map.groupBy(texts, (text) => text).values()].reduce(
+      (n, of) => n + Math.ceil(of.length / 3),
+      0,
+    );
+    expect(runs).toBeLessThanOrEqual(mostRuns);
+    expect(mostRuns).toBeLessThan(records.length);
+  });
 });

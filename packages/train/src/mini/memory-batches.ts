@@ -18,6 +18,8 @@ export interface MemoryBatchesOptions {
   readonly batchSize: number;
   /** Examples of one part. @default 16 */
   readonly partSize?: number;
+  /** Questions of one passage that follow each other, at most: more of them, fewer passages to compress. @default 1 */
+  readonly together?: number;
   /** Rates, one of them drawn for each part. @default [4, 8, 16, 16, 32] */
   readonly rates?: readonly number[];
   /** Share of the questions that are asked of another passage of the subject. @default 0.3 */
@@ -43,7 +45,7 @@ interface Example {
  */
 export function memoryBatches(options: MemoryBatchesOptions): Batches {
   const { records, store, tokenizer, seed, batchSize } = options;
-  const { partSize = 16, rates = [4, 8, 16, 16, 32], astray = 0.3 } = options;
+  const { partSize = 16, together = 1, rates = [4, 8, 16, 16, 32], astray = 0.3 } = options;
   if (!(batchSize >= 1 && batchSize <= records.length)) {
     throw new ClaraError(
       "option",
@@ -53,7 +55,7 @@ export function memoryBatches(options: MemoryBatchesOptions): Batches {
   const corpus = readingCorpus(records);
   return async function* (from) {
     for (let { epoch, cursor } = from; ; epoch++, cursor = 0) {
-      const order = permutation(records.length, random(seed, epoch));
+      const order = drawn(records, together, random(seed, epoch));
       for (; cursor + batchSize <= records.length; cursor += batchSize) {
         const examples = Array.from(order.subarray(cursor, cursor + batchSize), (index): Example => {
           const rng = random(seed, epoch, index);
@@ -94,6 +96,25 @@ export function memoryBatches(options: MemoryBatchesOptions): Batches {
       }
     }
   };
+}
+
+/** All records in the order of an epoch: drawn at random, with questions of the same text side by side. */
+function drawn(records: readonly SpanRecord[], together: number, rng: Random): Uint32Array {
+  const order = permutation(records.length, rng);
+  if (together === 1) return order;
+  const chunks: number[][] = [];
+  const open = new Map<string, number[]>();
+  for (const index of order) {
+    const { text } = records[index]!;
+    const begun = open.get(text);
+    if (begun !== undefined && begun.length < together) begun.push(index);
+    else {
+      const chunk = [index];
+      open.set(text, chunk);
+      chunks.push(chunk);
+    }
+  }
+  return Uint32Array.from(Array.from(permutation(chunks.length, rng)).flatMap((index) => chunks[index]!));
 }
 
 /** The text of the subject most like the question that does not have its answer. */
