@@ -71,7 +71,7 @@ export async function bench(paths: readonly string[], options: BenchOptions): Pr
     const seconds = (performance.now() - compressing) / 1000;
     const read = memories.reduce((sum, memory) => sum + memory.tokens.reduce((a, b) => a + b, 0), 0);
 
-    const corpus = await corpusOf(documents, passages, memories);
+    const corpus = await corpusOf(documents, passages, memories, model.memoryBits);
     const queryMs: number[] = [];
     const firstTokenMs: number[] = [];
     for (let i = 0; i <= questions; i++) {

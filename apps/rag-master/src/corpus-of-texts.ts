@@ -47,7 +47,7 @@ export async function corpusOfTexts(
       : [{ id, document: id, title, text: text.slice(start), start, end: text.length, metadata: {} }];
   });
   const memories = await model.compressor.compress(passages, { rate });
-  return corpusOf(documents, passages, memories);
+  return corpusOf(documents, passages, memories, model.memoryBits);
 }
 
 /** Longest first line that counts as a title, in UTF-16 units. */

@@ -1,15 +1,7 @@
-import { meanKey, type QuantizedMemory, quantizeMemory } from "@clara/compressor";
+import { type MemoryBits, meanKey, type QuantizedMemory, quantizeMemory } from "@clara/compressor";
 import type { Document, Memory, Passage, WritableRetriever } from "@clara/core";
 import type { Pack } from "@clara/pack";
 import { type Bm25Retriever, bm25, exact, hnsw } from "@clara/retrieval";
-
-/** Bits of one number of a memory in a pack. */
-export const memoryBits = 4;
-
-/** A memory as packs keep it. */
-export function packed(memory: Memory): QuantizedMemory {
-  return quantizeMemory(memory, { bits: memoryBits });
-}
 
 /** What questions are asked of: passages, their memories, and the indexes over both. */
 export interface Corpus {
@@ -42,15 +34,20 @@ export async function corpusOfPack(
   };
 }
 
-/** A corpus that lives in memory: documents given with a question, records of an evaluation. */
+/**
+ * A corpus that lives in memory: documents given with a question, records of an evaluation.
+ *
+ * @param bits in which memories are kept: those of the model, as in a pack
+ */
 export async function corpusOf(
   documents: readonly Document[],
   passages: readonly Passage[],
   memories: readonly Memory[],
+  bits: MemoryBits,
 ): Promise<Corpus> {
   const documentOf = new Map(documents.map((document) => [document.id, document]));
   const passageOf = new Map(passages.map((passage) => [passage.id, passage]));
-  const memoryOf = new Map(passages.map(({ id }, index) => [id, packed(memories[index]!)]));
+  const memoryOf = new Map(passages.map(({ id }, index) => [id, quantizeMemory(memories[index]!, { bits })]));
   const sparse = bm25();
   const dense = passages.length > 2000 ? hnsw() : exact();
   const upsert = passages.map((passage) => ({ ...passage, vector: meanKey(memoryOf.get(passage.id)!) }));

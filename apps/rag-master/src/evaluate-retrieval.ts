@@ -26,7 +26,7 @@ export async function corpusOfBeir(
     ({ id, title, text }): Passage => ({ id, document: id, title, text, start: 0, end: text.length, metadata: {} }),
   );
   const memories = await model.compressor.compress(passages, { rate, ...options });
-  return corpusOf(documents, passages, memories);
+  return corpusOf(documents, passages, memories, model.memoryBits);
 }
 
 /** Measures one way of searching over a BEIR set. `ms` is per question, the question's encoding included. */

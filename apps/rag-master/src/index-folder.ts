@@ -1,10 +1,9 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import type { QuantizedMemory } from "@clara/compressor";
+import { type QuantizedMemory, quantizeMemory } from "@clara/compressor";
 import { type Document, type Passage, throwIfAborted } from "@clara/core";
 import { memoryBytes, type PackIdentity, readPackText, writePack } from "@clara/pack";
 import { englishAnalyzer } from "@clara/retrieval";
-import { memoryBits, packed } from "./corpus.ts";
 import { passageTokens } from "./corpus-of-texts.ts";
 import { type FoundFile, findFiles, loadFile } from "./loaders/index.ts";
 import type { Model } from "./model.ts";
@@ -51,7 +50,7 @@ export function identityOf(model: Model, rate: number): PackIdentity {
     analyzer: englishAnalyzer.id,
     rate,
     width: compressor.width,
-    bits: memoryBits,
+    bits: model.memoryBits,
   };
 }
 
@@ -205,7 +204,7 @@ async function compressInto(
   });
   passages.forEach((passage, index) => {
     content.passages.push(passage);
-    content.memories.set(passage.id, packed(memories[index]!));
+    content.memories.set(passage.id, quantizeMemory(memories[index]!, { bits: model.memoryBits }));
   });
 }
 

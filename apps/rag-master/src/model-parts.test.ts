@@ -135,6 +135,12 @@ describe("a model with every part", () => {
     expect(models.wide!.memoryId).not.toBe(models.full!.memoryId);
   });
 
+  it("keeps narrowed memories in 2 bits, and those of plain states in 4", () => {
+    const { width, memoryBits } = models.full!;
+    expect([width, memoryBits]).toEqual([3, 2]);
+    expect([models.wide!.width, models.wide!.memoryBits]).toEqual([8, 4]);
+  });
+
   it("answers from memories alone where it has a reader of memories, and says so where it has none", async () => {
     const answer = async ({ compressor, generator }: Model) => {
       const [memory] = await compressor.compress([{ text }], { rate: 2 });

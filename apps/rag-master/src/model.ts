@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import { type Compressor, createCompressor } from "@clara/compressor";
+import { type Compressor, createCompressor, type MemoryBits } from "@clara/compressor";
 import { ClaraError, type Generator, type Weights } from "@clara/core";
 import type { Engine } from "@clara/engine";
 import { type MemoryReader, memoryReader, quoteGenerator, spanHead } from "@clara/generator";
@@ -28,6 +28,8 @@ export interface Model {
   readonly tokenizer: Tokenizer;
   /** Width `d` of memories. */
   readonly width: number;
+  /** Bits of one number of a memory, in packs and wherever else memories are kept. */
+  readonly memoryBits: MemoryBits;
   readonly compressor: Compressor;
   readonly generator: Generator;
   /** Reads memories without their text, where the model can. */
@@ -111,6 +113,8 @@ async function assemble(files: ModelFolder, engine: Engine, { expansion }: RagCo
     memoryId: documentSideOf(files),
     tokenizer,
     width: bottleneck?.width ?? width,
+    // A bottleneck has been trained to be rounded so; the states of an encoder that was not lose too much.
+    memoryBits: bottleneck ? 2 : 4,
     compressor: createCompressor({ encoder: compressing, queryEncoder: reasoning, tokenizer, bottleneck }),
     generator: quoteGenerator({
       encoder: reading,

@@ -49,5 +49,5 @@ export async function corpusOfFolder(
     );
   }
   const memories = await model.compressor.compress(passages, { rate, ...options });
-  return corpusOf(documents, passages, memories);
+  return corpusOf(documents, passages, memories, model.memoryBits);
 }
