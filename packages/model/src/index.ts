@@ -13,6 +13,7 @@ export {
   type Norm,
   nestBert,
 } from "./bert-params.ts";
+export { type ByteSource, sourceOf } from "./byte-source.ts";
 export { type ChatMessage, type ChatTemplateTokens, chatTemplate, type RenderChat } from "./chat-template.ts";
 export { type ClaraPrompt, claraPrompt, paraphraseInstructions, questionsAndAnswers } from "./clara-prompts.ts";
 export { type ClaraTokenizer, type ClaraTokenizerFiles, claraTokenizer } from "./clara-tokenizer.ts";
@@ -45,8 +46,16 @@ export type { CompiledEncoder, EncoderEngine, EngineParams } from "./engine.ts";
 export { toFloat32 } from "./float32.ts";
 export { dequantizeRows, type QuantizedRows, quantizeRows } from "./quantize.ts";
 export { quantizeWeights } from "./quantize-weights.ts";
-export { type Dtype, readSafetensors, type SafeTensor, type SafeTensors, writeSafetensors } from "./safetensors.ts";
-export { readTorchFile, type TorchTensor } from "./torch-file.ts";
+export {
+  type Dtype,
+  openSafetensors,
+  readSafetensors,
+  type SafeTensor,
+  type SafeTensors,
+  type StoredTensor,
+  writeSafetensors,
+} from "./safetensors.ts";
+export { openTorchFile, readTorchFile, type StoredTorchTensor, type TorchTensor } from "./torch-file.ts";
 export { type TorchInput, type WriteTorchFileOptions, writeTorchFile } from "./torch-file-writer.ts";
 export { type ReadWeightsOptions, readWeights } from "./weights.ts";
 export { type Encoding, type Tokenizer, type WordPieceOptions, wordPiece } from "./word-piece.ts";

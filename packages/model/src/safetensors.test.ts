@@ -1,7 +1,7 @@
 import { ClaraError } from "@clara/core";
 import { describe, expect, it } from "vitest";
 import { toFloat32 } from "./float32.ts";
-import { readSafetensors, type SafeTensor, writeSafetensors } from "./safetensors.ts";
+import { openSafetensors, readSafetensors, type SafeTensor, writeSafetensors } from "./safetensors.ts";
 
 const floats = (...values: number[]): Uint8Array => new Uint8Array(Float32Array.from(values).buffer);
 const small: SafeTensor = { dtype: "F32", shape: [2], bytes: floats(1, 2) };
@@ -86,6 +86,25 @@ describe("safetensors", () => {
     expect(problem(file({ x: entry(0), y: entry(4) }, 12))).toContain("starts at byte 4, inside the one before");
     expect(problem(file({ x: entry(0), y: entry(12) }, 20))).toContain("bytes 8 to 12");
   });
+});
+
+it("opens a file without reading its tensors, and reads each when it is asked for", () => {
+  const bytes = writeSafetensors({
+    a: { dtype: "F32", shape: [1000], bytes: new Uint8Array(4000).fill(7) },
+    b: { dtype: "U8", shape: [3], bytes: Uint8Array.of(1, 2, 3) },
+  });
+  const lengths: number[] = [];
+  const { tensors } = openSafetensors({
+    size: bytes.length,
+    read(offset, length) {
+      lengths.push(length);
+      return bytes.slice(offset, offset + length);
+    },
+  });
+  expect(Math.max(...lengths)).toBeLessThan(1000);
+  expect(tensors.b!.read()).toEqual(Uint8Array.of(1, 2, 3));
+  expect(lengths.at(-1)).toBe(3);
+  expect(tensors.a).toMatchObject({ dtype: "F32", shape: [1000] });
 });
 
 describe("toFloat32", () => {

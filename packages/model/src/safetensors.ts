@@ -1,4 +1,5 @@
 import { ClaraError } from "@clara/core";
+import { type ByteSource, sourceOf } from "./byte-source.ts";
 
 /** Bytes of one element of each type that Clara reads. */
 const elementBytes = { F32: 4, F16: 2, BF16: 2, I8: 1, U8: 1, I32: 4, I64: 8 } as const;
@@ -13,6 +14,14 @@ export type SafeTensors = {
   readonly tensors: Readonly<Record<string, SafeTensor>>;
 };
 
+/** A tensor that is read when it is asked for. */
+export type StoredTensor = {
+  readonly dtype: Dtype;
+  readonly shape: readonly number[];
+  /** Its bytes, little-endian, row-major. */
+  read(): Uint8Array;
+};
+
 const headerLimit = 100_000_000;
 const copyAgain = "the file is damaged; copy it again";
 
@@ -23,8 +32,22 @@ const copyAgain = "the file is damaged; copy it again";
  * @see https://github.com/huggingface/safetensors#format
  */
 export function readSafetensors(bytes: Uint8Array): SafeTensors {
-  const header = readHeader(bytes);
-  const data = bytes.subarray(header.end);
+  const { metadata, tensors } = openSafetensors(sourceOf(bytes));
+  const read = ({ dtype, shape, read }: StoredTensor): SafeTensor => ({ dtype, shape, bytes: read() });
+  return { metadata, tensors: Object.fromEntries(Object.entries(tensors).map(([name, of]) => [name, read(of)])) };
+}
+
+/**
+ * Reads the header of a safetensors file, and each tensor when it is asked for.
+ *
+ * @throws ClaraError "weights" as `readSafetensors`.
+ */
+export function openSafetensors(source: ByteSource): {
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly tensors: Readonly<Record<string, StoredTensor>>;
+} {
+  const header = readHeader(source);
+  const dataBytes = source.size - header.end;
   const metadata = header.json.__metadata__ ?? {};
   if (!isRecord(metadata) || !Object.values(metadata).every((value) => typeof value === "string")) {
     fail("the header's __metadata__ must be an object of strings");
@@ -42,18 +65,21 @@ export function readSafetensors(bytes: Uint8Array): SafeTensors {
     if (begin > next) fail(`bytes ${next} to ${begin} before tensor ${quoted(name)} belong to no tensor; ${copyAgain}`);
     next = end;
   }
-  if (data.length < next) {
-    fail(`the file is cut: expected ${header.end + next} bytes, found ${bytes.length}; copy the file again`);
+  if (dataBytes < next) {
+    fail(`the file is cut: expected ${header.end + next} bytes, found ${source.size}; copy the file again`);
   }
-  if (data.length > next) {
+  if (dataBytes > next) {
     fail(
-      `${data.length - next} bytes after the last tensor: expected ${header.end + next} bytes, found ${bytes.length}; ${copyAgain}`,
+      `${dataBytes - next} bytes after the last tensor: expected ${header.end + next} bytes, found ${source.size}; ${copyAgain}`,
     );
   }
   return {
     metadata: metadata as Record<string, string>,
     tensors: Object.fromEntries(
-      entries.map(({ name, dtype, shape, begin, end }) => [name, { dtype, shape, bytes: data.subarray(begin, end) }]),
+      entries.map(({ name, dtype, shape, begin, end }): [string, StoredTensor] => [
+        name,
+        { dtype, shape, read: () => source.read(header.end + begin, end - begin) },
+      ]),
     ),
   };
 }
@@ -101,19 +127,20 @@ export function writeSafetensors(
   return out;
 }
 
-function readHeader(bytes: Uint8Array): { json: Record<string, unknown>; end: number } {
-  if (bytes.length < 8) fail(`a file starts with 8 bytes of header length, found ${bytes.length} bytes; ${copyAgain}`);
-  const length = new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true);
+function readHeader(source: ByteSource): { json: Record<string, unknown>; end: number } {
+  if (source.size < 8) fail(`a file starts with 8 bytes of header length, found ${source.size} bytes; ${copyAgain}`);
+  const start = source.read(0, 8);
+  const length = new DataView(start.buffer, start.byteOffset, 8).getBigUint64(0, true);
   if (length > headerLimit) {
     fail(`the header says it is ${length} bytes long, more than ${headerLimit}; this is no safetensors file`);
   }
   const end = 8 + Number(length);
-  if (end > bytes.length) {
-    fail(`the file is cut: its header needs ${end} bytes, found ${bytes.length}; copy the file again`);
+  if (end > source.size) {
+    fail(`the file is cut: its header needs ${end} bytes, found ${source.size}; copy the file again`);
   }
   let json: unknown;
   try {
-    json = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(8, end)));
+    json = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(source.read(8, end - 8)));
   } catch (cause) {
     fail(`the header of ${length} bytes is not JSON; ${copyAgain}`, cause);
   }

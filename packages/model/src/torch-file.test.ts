@@ -1,9 +1,10 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { crc32 as nodeCrc32 } from "node:zlib";
 import { describe, expect, it } from "vitest";
+import type { ByteSource } from "./byte-source.ts";
 import { crc32 } from "./crc32.ts";
 import { concat, dict, global, six, tensor, torchFile } from "./torch-file.testing.ts";
-import { readTorchFile, type TorchTensor } from "./torch-file.ts";
+import { openTorchFile, readTorchFile, type TorchTensor } from "./torch-file.ts";
 import { writeTorchFile } from "./torch-file-writer.ts";
 
 const fixtures = new URL("../../../../shared/fixtures/clara-tiny/", import.meta.url);
@@ -89,6 +90,45 @@ describe("readTorchFile", () => {
       six,
     );
     expect(Object.keys(readTorchFile(bytes))).toEqual(["p"]);
+  });
+});
+
+describe("openTorchFile", () => {
+  /** What was read of the bytes: pairs of offset and length. */
+  const counted = (bytes: Uint8Array) => {
+    const reads: [offset: number, length: number][] = [];
+    const source: ByteSource = {
+      size: bytes.length,
+      read(offset, length) {
+        reads.push([offset, length]);
+        return bytes.slice(offset, offset + length);
+      },
+    };
+    return { source, reads };
+  };
+  const large = Float32Array.from({ length: 50_000 }, (_, i) => i);
+  const bytes = writeTorchFile({ a: { shape: [50_000], data: large }, b: { shape: [2], data: Float32Array.of(3, 4) } });
+
+  it("reads a tensor when it is asked for, and no byte of the others", () => {
+    const { source, reads } = counted(bytes);
+    const { a, b } = openTorchFile(source);
+    expect([a!.shape, a!.dtype, b!.shape]).toEqual([[50_000], "F32", [2]]);
+    const before = reads.length;
+    expect([...new Float32Array(new Uint8Array(b!.read()).buffer)]).toEqual([3, 4]);
+    expect(reads.slice(before).reduce((sum, [, length]) => sum + length, 0)).toBeLessThan(100);
+    expect([...new Float32Array(new Uint8Array(a!.read()).buffer)]).toEqual([...large]);
+  });
+
+  it("verifies the checksum of what is read", () => {
+    const damaged = bytes.slice();
+    const { a } = openTorchFile(counted(damaged).source);
+    damaged[Math.floor(bytes.length / 2)]! ^= 1;
+    expect(() => a!.read()).toThrow(/does not match its checksum/);
+  });
+
+  it("refuses a tensor whose bytes are not there before anything is read", () => {
+    const cut = bytes.slice(0, -4);
+    expect(() => openTorchFile(counted(cut).source)).toThrow(/do not end like a zip file/);
   });
 });
 

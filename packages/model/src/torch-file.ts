@@ -1,4 +1,5 @@
 import { ClaraError } from "@clara/core";
+import { type ByteSource, sourceOf } from "./byte-source.ts";
 import { toFloat32 } from "./float32.ts";
 import type { TorchStorage, TorchTensorRef, TorchValue } from "./torch-objects.ts";
 import { readTorchPickle } from "./torch-pickle.ts";
@@ -10,6 +11,14 @@ export type TorchTensor = {
   readonly data: Float32Array<ArrayBuffer>;
   /** What the file holds. Float16 and bfloat16 are exact as float32. */
   readonly dtype: "F32" | "F16" | "BF16";
+};
+
+/** A tensor that is read when it is asked for. */
+export type StoredTorchTensor = {
+  readonly shape: readonly number[];
+  readonly dtype: "F32" | "F16" | "BF16";
+  /** Its bytes, row-major, in its own type. The checksum is verified each time. */
+  read(): Uint8Array;
 };
 
 const depthLimit = 16;
@@ -28,7 +37,42 @@ const bytesOf = { F32: 4, F16: 2, BF16: 2 } as const;
  * @see https://pytorch.org/docs/stable/notes/serialization.html
  */
 export function readTorchFile(bytes: Uint8Array): Record<string, TorchTensor> {
-  const zip = readZip(bytes);
+  const { leaves, stored } = openStorages(sourceOf(bytes));
+  const storages = new Map<TorchStorage, Uint8Array>();
+  const done = new Map<string, Float32Array<ArrayBuffer>>();
+  const tensors = leaves.map(([name, ref]): [string, TorchTensor] => {
+    const { storage, offset, shape, strides } = ref;
+    const view = `${storage.key}:${offset}:${shape}:${strides}`;
+    const whole = storages.get(storage) ?? stored(ref);
+    storages.set(storage, whole);
+    const data = done.get(view) ?? toFloat32({ dtype: storage.dtype, shape, bytes: gather(ref, whole) });
+    done.set(view, data);
+    return [name, { shape, data, dtype: storage.dtype }];
+  });
+  return Object.fromEntries(tensors);
+}
+
+/**
+ * Opens a file of `torch.save` as `readTorchFile` does, and reads a tensor when it is asked for: a checkpoint of gigabytes takes
+ * the memory of one tensor at a time.
+ *
+ * @throws ClaraError "weights" as `readTorchFile`; damage inside a tensor shows when it is read.
+ */
+export function openTorchFile(source: ByteSource): Record<string, StoredTorchTensor> {
+  const { leaves, stored } = openStorages(source);
+  return Object.fromEntries(
+    leaves.map(([name, ref]): [string, StoredTorchTensor] => [
+      name,
+      { shape: ref.shape, dtype: ref.storage.dtype, read: () => gather(ref, stored(ref)) },
+    ]),
+  );
+}
+
+function openStorages(source: ByteSource): {
+  leaves: [string, TorchTensorRef][];
+  stored: (ref: TorchTensorRef) => Uint8Array;
+} {
+  const zip = readZip(source);
   const pickles = [...zip.keys()].filter((name) => /^[^/]+\/data\.pkl$/.test(name));
   if (pickles.length !== 1)
     fail(`expected one data.pkl in the zip file, found ${pickles.length}; is it of torch.save?`);
@@ -37,22 +81,9 @@ export function readTorchFile(bytes: Uint8Array): Record<string, TorchTensor> {
   if (order && new TextDecoder().decode(order) !== "little")
     fail("its numbers are big-endian; save it on another machine");
   const leaves = flatten(readTorchPickle(zip.get(pickles[0]!)!.read()));
-  checkTotal(leaves, bytes.length);
-  const storages = new Map<TorchStorage, Uint8Array>();
-  const done = new Map<string, Float32Array<ArrayBuffer>>();
-  const tensors = leaves.map(([name, ref]): [string, TorchTensor] => {
-    const { storage, offset, shape, strides } = ref;
-    const view = `${storage.key}:${offset}:${shape}:${strides}`;
-    let data = done.get(view);
-    if (!data) {
-      const stored = storages.get(storage) ?? readStorage(zip, folder, storage, name);
-      storages.set(storage, stored);
-      data = toFloat32({ dtype: storage.dtype, shape, bytes: gather(ref, stored) });
-      done.set(view, data);
-    }
-    return [name, { shape, data, dtype: storage.dtype }];
-  });
-  return Object.fromEntries(tensors);
+  checkTotal(leaves, source.size);
+  for (const [name, { storage }] of leaves) checkStorage(zip, folder, storage, name);
+  return { leaves, stored: ({ storage }) => zip.get(`${folder}data/${storage.key}`)!.read() };
 }
 
 /** Tensors by joined name. A dict that occurs twice is refused: so is every loop, and every file that grows when read. */
@@ -94,12 +125,8 @@ function checkTotal(leaves: readonly [string, TorchTensorRef][], fileBytes: numb
   }
 }
 
-function readStorage(
-  zip: ZipEntries,
-  folder: string,
-  { key, dtype, elements }: TorchStorage,
-  name: string,
-): Uint8Array {
+/** Before any number is read. */
+function checkStorage(zip: ZipEntries, folder: string, { key, dtype, elements }: TorchStorage, name: string): void {
   const entry = zip.get(`${folder}data/${key}`);
   const needed = elements * bytesOf[dtype];
   if (entry?.size !== needed) {
@@ -108,7 +135,6 @@ function readStorage(
       `tensor ${quoted(name)} needs ${needed} bytes (${elements} ${dtype}) in ${quoted(`data/${key}`)}, found ${found}`,
     );
   }
-  return entry!.read();
 }
 
 /** The tensor's bytes, row-major: a view where they lie so, else a copy. */

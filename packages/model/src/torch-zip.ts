@@ -1,4 +1,5 @@
 import { ClaraError } from "@clara/core";
+import type { ByteSource } from "./byte-source.ts";
 import { crc32 } from "./crc32.ts";
 
 /** Entries of a zip file by name. Each call of `read` checks the bytes against the file's own checksum. */
@@ -7,17 +8,18 @@ export type ZipEntries = ReadonlyMap<string, { readonly size: number; read(): Ui
 const recopy = "the file is damaged or cut; copy it again";
 
 /**
- * Reads the list of a zip file whose entries are stored, not compressed, which is how torch writes them. Nothing is
- * copied: the entries are views of `bytes`, so no declared size can cost memory.
+ * Reads the list of a zip file whose entries are stored, not compressed, which is how torch writes them. An entry is read when it
+ * is asked for, and where it lies has been checked by then: no declared size can cost memory.
  *
  * @throws ClaraError "weights" when it is no zip file, is cut or damaged, or holds a compressed or encrypted entry.
  * @see APPNOTE.TXT 4.3 and 4.5.3 (zip64). https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT
  */
-export function readZip(bytes: Uint8Array): ZipEntries {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const { count, start, end } = findDirectory(bytes, view);
+export function readZip(source: ByteSource): ZipEntries {
+  const { count, start, size: end } = findDirectory(source);
+  const bytes = source.read(start, end);
+  const view = viewOf(bytes);
   const entries = new Map<string, { size: number; read(): Uint8Array }>();
-  let at = start;
+  let at = 0;
   for (let i = 0; i < count; i++) {
     if (at + 46 > end || view.getUint32(at, true) !== 0x02014b50) fail(`entry ${i} of ${count} is missing; ${recopy}`);
     const flags = view.getUint16(at + 8, true);
@@ -35,55 +37,60 @@ export function readZip(bytes: Uint8Array): ZipEntries {
       fail(`${quoted(name)} is compressed (method ${method}); torch.save stores without compression, save it again so`);
     }
     if (entries.has(name)) fail(`${quoted(name)} is in the file twice; ${recopy}`);
-    entries.set(name, { size, read: () => readEntry(bytes, view, { name, size, offset, crc, end: start }) });
+    entries.set(name, { size, read: () => readEntry(source, { name, size, offset, crc, end: start }) });
     at = next;
   }
   return entries;
 }
 
 function readEntry(
-  bytes: Uint8Array,
-  view: DataView,
+  source: ByteSource,
   { name, size, offset, crc, end }: { name: string; size: number; offset: number; crc: number; end: number },
 ): Uint8Array {
-  if (offset + 30 > end || view.getUint32(offset, true) !== 0x04034b50) {
+  const head = offset + 30 > end ? undefined : viewOf(source.read(offset, 30));
+  if (head?.getUint32(0, true) !== 0x04034b50) {
     fail(`${quoted(name)} does not start at byte ${offset}, where the list says; ${recopy}`);
   }
-  const data = offset + 30 + view.getUint16(offset + 26, true) + view.getUint16(offset + 28, true);
+  const data = offset + 30 + head!.getUint16(26, true) + head!.getUint16(28, true);
   if (data + size > end) {
     fail(`${quoted(name)} says it is ${size} bytes long, found ${Math.max(0, end - data)}; ${recopy}`);
   }
-  const out = bytes.subarray(data, data + size);
+  const out = source.read(data, size);
   if (crc32(out) !== crc) fail(`${quoted(name)} does not match its checksum; ${recopy}`);
   return out;
 }
 
 /** Where the list of entries is: behind the entries, found from the end of the file. */
-function findDirectory(bytes: Uint8Array, view: DataView): { count: number; start: number; end: number } {
-  // The record has 22 bytes and a comment of at most 65 535.
-  const lowest = Math.max(0, bytes.length - 22 - 65_535);
-  let at = bytes.length - 22;
+function findDirectory(source: ByteSource): { count: number; start: number; size: number } {
+  // The record has 22 bytes and a comment of at most 65 535; before it may be 20 of a zip64 locator.
+  const from = Math.max(0, source.size - 22 - 65_535 - 20);
+  const view = viewOf(source.read(from, source.size - from));
+  const lowest = Math.max(0, view.byteLength - 22 - 65_535);
+  let at = view.byteLength - 22;
   while (at >= lowest && view.getUint32(at, true) !== 0x06054b50) at--;
   if (at < lowest) {
     const old =
-      bytes[0] === 0x80 ? " (it looks like a pickle of torch before 1.6: load it and torch.save it again)" : "";
-    fail(`${bytes.length} bytes do not end like a zip file${old}; expected a file of torch.save, whole`);
+      source.size > 0 && source.read(0, 1)[0] === 0x80
+        ? " (it looks like a pickle of torch before 1.6: load it and torch.save it again)"
+        : "";
+    fail(`${source.size} bytes do not end like a zip file${old}; expected a file of torch.save, whole`);
   }
   let count: number = view.getUint16(at + 10, true);
   let size: number = view.getUint32(at + 12, true);
   let start: number = view.getUint32(at + 16, true);
   if (at >= 20 && view.getUint32(at - 20, true) === 0x07064b50 && (count === 0xffff || start === 0xffffffff)) {
-    const record = Number(view.getBigUint64(at - 12, true));
-    if (record + 56 > at || view.getUint32(record, true) !== 0x06064b50) fail(`its zip64 record is missing; ${recopy}`);
-    count = Number(view.getBigUint64(record + 32, true));
-    size = Number(view.getBigUint64(record + 40, true));
-    start = Number(view.getBigUint64(record + 48, true));
+    const place = Number(view.getBigUint64(at - 12, true));
+    const record = place + 56 > from + at ? undefined : viewOf(source.read(place, 56));
+    if (record?.getUint32(0, true) !== 0x06064b50) fail(`its zip64 record is missing; ${recopy}`);
+    count = Number(record!.getBigUint64(32, true));
+    size = Number(record!.getBigUint64(40, true));
+    start = Number(record!.getBigUint64(48, true));
   }
   // 46 bytes is the shortest entry: a larger count is a lie.
-  if (start + size > at || count * 46 > size) {
-    fail(`its list of ${count} entries (${size} bytes at ${start}) does not fit into ${bytes.length} bytes; ${recopy}`);
+  if (start + size > from + at || count * 46 > size) {
+    fail(`its list of ${count} entries (${size} bytes at ${start}) does not fit into ${source.size} bytes; ${recopy}`);
   }
-  return { count, start, end: start + size };
+  return { count, start, size };
 }
 
 /** Sizes and place of an entry; those that need more than 32 bits are in the zip64 field, in this order. */
@@ -164,6 +171,10 @@ function common(view: DataView, at: number, nameLength: number, size: number, cr
   view.setUint32(at + 14, size, true);
   view.setUint32(at + 18, size, true);
   view.setUint16(at + 22, nameLength, true);
+}
+
+function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): DataView {
+  return new DataView(buffer, byteOffset, byteLength);
 }
 
 function quoted(name: string): string {
