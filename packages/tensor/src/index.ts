@@ -9,7 +9,7 @@ export { gelu } from "./gelu.ts";
 export { noGrad, stopGradient } from "./gradients.ts";
 export { layerNorm } from "./layer-norm.ts";
 export { type LinearOptions, type Lora, linear } from "./linear.ts";
-export { matMulNBits, type NBitsWeight } from "./mat-mul-n-bits.ts";
+export { matMulNBits, type NBits, type NBitsWeight } from "./mat-mul-n-bits.ts";
 export { type QuantizedNBits, quantizeNBits } from "./quantize-n-bits.ts";
 export { rmsNorm } from "./rms-norm.ts";
 export { type RotaryOptions, rotary } from "./rotary.ts";

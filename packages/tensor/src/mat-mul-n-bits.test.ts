@@ -29,6 +29,14 @@ describe("matMulNBits", () => {
     expectClose(y, tf.tensor1d([1616]));
   });
 
+  it("has four codes to a number with 8 bits, about 128", () => {
+    const packed = tf.fill([1, 4], 0x80ff0081 | 0, "int32") as tf.Tensor2D; // 1, -128, 127, 0
+    const weight: NBitsWeight = { packed, scales: tf.tensor2d([2], [1, 1]), blockSize: 16, bits: 8 };
+    const x = tf.tensor1d([1, 0, 0, 5, 0, 1, 0, 5, 0, 0, 1, 5, 0, 0, 0, 5]);
+    expectClose(matMulNBits(x, weight), tf.tensor1d([2 * (1 - 128 + 127)]));
+    expect(() => matMulNBits(x, { ...weight, bits: 2 as 4 })).toThrow("bits must be 4 or 8, got 2");
+  });
+
   it("has the right gradient for x", () => {
     const mix = tf.tensor3d([1, -2, 3, 4], [1, 2, 2]);
     checkGradient((x) => tf.sum(tf.mul(mix, matMulNBits(x, weight))), [x] as const);

@@ -61,6 +61,21 @@ describe("quantizeNBits", () => {
     expect(Math.sqrt(error)).toBeLessThan(0.05); // of values whose root mean square is 0.7
   });
 
+  it("is finer with 8 bits, and lays four codes in a number", () => {
+    const weight = new Float32Array(16);
+    weight[0] = -2; // level -128 at a scale of 1/64
+    weight[5] = 1 / 64;
+    const { packed, scales } = quantizeNBits(weight, [1, 16], 16, 8);
+    expectClose(scales, [1 / 64]);
+    expect(Array.from(packed, (word) => (word >>> 0).toString(16))).toEqual([
+      "80808000",
+      "80808180",
+      "80808080",
+      "80808080",
+    ]);
+    expect(() => quantizeNBits(weight, [1, 16], 16, 5 as 8)).toThrow("bits must be 4 or 8, got 5");
+  });
+
   it("names what does not fit", () => {
     expect(() => quantizeNBits(new Float32Array(31), [1, 32])).toThrow("must hold 1·32 entries, got 31");
     expect(() => quantizeNBits(new Float32Array(48), [1, 48])).toThrow("multiple of the block size 32, got 48");

@@ -44,10 +44,13 @@ function attentions(
   };
 }
 
-const packedOf = (N: number, K: number, blockSize: number): { packed: Argument; scales: Argument } => {
+const packedOf = (N: number, K: number, blockSize: number, bits: 4 | 8): { packed: Argument; scales: Argument } => {
   const weight = Float32Array.from({ length: N * K }, (_, i) => Math.sin(i * 1.7) * (1 + (i % 5)));
-  const { packed, scales } = quantizeNBits(weight, [N, K], blockSize);
-  return { packed: ints([N, K / 8], Array.from(packed)), scales: floats([N, K / blockSize], Array.from(scales)) };
+  const { packed, scales } = quantizeNBits(weight, [N, K], blockSize, bits);
+  return {
+    packed: ints([N, (K * bits) / 32], Array.from(packed)),
+    scales: floats([N, K / blockSize], Array.from(scales)),
+  };
 };
 
 testKernels(fused, {
@@ -147,31 +150,35 @@ testKernels(fused, {
   ClaraMatMulNBits: [
     ...(
       [
-        [[3, 32], 5, 16],
-        [[1, 64], 8, 32],
-        [["B", 64], 4, 64],
-        [["B", "T", 32], 3, 32],
+        [[3, 32], 5, 16, 4],
+        [[1, 64], 8, 32, 4],
+        [["B", 64], 4, 64, 4],
+        [["B", "T", 32], 3, 32, 4],
+        [[3, 32], 5, 16, 8],
+        [["B", "T", 64], 3, 32, 8],
       ] as const
-    ).map(([shape, N, blockSize]): Case => {
-      const { packed, scales } = packedOf(N, shape.at(-1) as number, blockSize);
+    ).map(([shape, N, blockSize, bits]): Case => {
+      const { packed, scales } = packedOf(N, shape.at(-1) as number, blockSize, bits);
       return {
-        fn: (x, packed, scales) => matMulNBits(x, { packed, scales, blockSize }),
+        fn: (x, packed, scales) => matMulNBits(x, { packed, scales, blockSize, bits }),
         args: [floats(shape), packed, scales],
         gradient: [0],
         forms: false,
-        title: `blocks of ${blockSize}`,
+        title: `${bits} bits, blocks of ${blockSize}`,
       };
     }),
   ],
   ClaraDequantizeNBits: (
     [
-      [3, 32, 16],
-      [4, 64, 32],
+      [3, 32, 16, 4],
+      [4, 64, 32, 4],
+      [4, 64, 32, 8],
     ] as const
-  ).map(([N, K, blockSize]): Case => {
-    const { packed, scales } = packedOf(N, K, blockSize);
+  ).map(([N, K, blockSize, bits]): Case => {
+    const { packed, scales } = packedOf(N, K, blockSize, bits);
     return {
-      fn: (packed, scales) => kernel("ClaraDequantizeNBits", { packed, scales }, { N, K, bits: 4, blockSize }),
+      fn: (packed, scales) => kernel("ClaraDequantizeNBits", { packed, scales }, { N, K, bits, blockSize }),
+      title: `${bits} bits`,
       args: [packed, scales],
       gradient: false,
       forms: false,
