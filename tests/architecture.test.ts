@@ -143,7 +143,7 @@ describe("packages neither print nor read the environment, and", () => {
     expect(offenders(MAY.files, /^(node:)?(fs|fs\/promises|child_process)$/, /^$/)).toEqual([]);
   });
 
-  it("leave the network to retrieval back ends and the app", () => {
+  it("leave the network to retrieval back ends, the remote generator and the app", () => {
     expect(offenders(MAY.network, /^(node:)?(http|https|http2|net|tls|dgram|dns)(\/|$)/, /^fetch$/)).toEqual([]);
   });
 });

@@ -34,7 +34,7 @@ export const ARROWS: Readonly<Record<string, readonly string[]>> = {
 /** Who may reach the machine: the rest are functions from values to values. Tests may, everywhere. */
 export const MAY: Readonly<Record<"files" | "network" | "environment" | "print", (file: string) => boolean>> = {
   files: (file) => /^(packages\/(pack|mini)|apps\/rag-master)\//.test(file) || BACK_END.test(file) || WORKER.test(file),
-  network: (file) => /^apps\/rag-master\//.test(file) || BACK_END.test(file),
+  network: (file) => /^(apps\/rag-master|packages\/generator\/src\/remote)\//.test(file) || BACK_END.test(file),
   environment: (file) => /^apps\/rag-master\//.test(file) || WORKER.test(file),
   print: (file) => /^apps\/rag-master\//.test(file),
 };

@@ -1,5 +1,14 @@
 export type { Bottleneck } from "./bottleneck.ts";
 export {
+  type ClaraCompressor,
+  type ClaraCompressorOptions,
+  type ClaraTextOptions,
+  type CutText,
+  claraCompressor,
+  type TextRow,
+  textRow,
+} from "./clara/index.ts";
+export {
   type CompressOptions,
   type Compressor,
   type CompressorOptions,

@@ -14,7 +14,7 @@ export interface CompileOptions {
   readonly params?: Params | readonly Params[];
   /**
    * Copies frozen parameters into the order that is read fastest. Without it those of a mapped file stay in the file,
-   * shared between processes. @default true, false when a file is mapped
+   * shared between processes, and those in memory are one copy for all functions. @default true, false when a file is mapped
    */
   readonly prepack?: boolean;
   /**

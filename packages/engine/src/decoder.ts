@@ -34,7 +34,7 @@ export interface DecoderOptions {
   readonly leastSlots?: number;
   /** Most tokens of a sequence, prompt included: what the model can. A sequence that reaches it ends. @default no limit */
   readonly mostSlots?: number;
-  /** As for `compile`. With `prompt` it makes two copies. @default true */
+  /** As for `compile`. With `prompt` it makes two copies; without it there is one, for other functions too. @default true */
   readonly prepack?: boolean;
 }
 

@@ -97,6 +97,31 @@ describe.each(["compiled", "cpu"] as const)("parameters in the engine %s", (pref
     expect(await params.read(["w"])).toEqual({ w });
   });
 
+  it("are one copy for all functions that do not prepack, with packed ones beside them", async () => {
+    const size = 2048; // 16 MiB
+    const { data } = waves(6, 32);
+    const { packed, scales } = quantizeNBits(data as Float32Array, [6, 32], 16);
+    const small = { packed: { data: packed, shape: [6, 4] }, scales: { data: scales, shape: [6, 2] } };
+    const large = { shape: [size, size], data: new Float32Array(size * size).fill(1 / size) };
+    const params = await engine.params({ ...small, large }, { transfer: true });
+    const inputs = { x: waves(1, 32), y: { shape: [1, size], data: new Float32Array(size).fill(2) } };
+    const build = async (prepack: boolean) => {
+      const fn = ({ x, y }: Record<string, tf.Tensor>, p: Record<string, tf.Tensor>) => ({
+        few: matMulNBits(x!, { packed: p.packed as tf.Tensor2D, scales: p.scales as tf.Tensor2D, blockSize: 16 }),
+        many: tf.matMul(y as tf.Tensor2D, p.large as tf.Tensor2D),
+      });
+      const specs = { x: { shape: ["B", 32] }, y: { shape: ["B", size] } };
+      const compiled = await engine.compile(fn, specs, { params, prepack });
+      return compiled.run(inputs);
+    };
+    const first = await build(false);
+    const before = process.memoryUsage().rss;
+    for (let i = 0; i < 5; i++) expect(await build(false)).toEqual(first);
+    expect((process.memoryUsage().rss - before) / 2 ** 20).toBeLessThan(40); // copies would be 80
+    const packedAnew = (await build(true)).few!.data;
+    first.few!.data.forEach((value, i) => void expect(packedAnew[i]).toBeCloseTo(value, 4));
+  });
+
   it("are copied from the caller's arrays, or moved when asked", async () => {
     const [kept, moved] = [waves(3), waves(3)];
     const first = await engine.params({ w: kept });

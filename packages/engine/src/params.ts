@@ -5,7 +5,7 @@ import type { HostTensor, HostTensors, ParamSource } from "./protocol.ts";
 import { typeOf } from "./specs.ts";
 
 export interface ParamsOptions {
-  /** Whether trainers change them. Those that are frozen become part of each compiled function. @default false */
+  /** Whether trainers change them. Those that are frozen become part of each function that prepacks. @default false */
   readonly trainable?: boolean;
   /** Moves the arrays to the worker instead of copying them: they are empty afterwards. @default false */
   readonly transfer?: boolean;

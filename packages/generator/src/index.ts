@@ -1,3 +1,31 @@
+export {
+  answerFromCandidates,
+  answerFromDocuments,
+  type ChosenAnswer,
+  type ChosenDocument,
+  type ClaraAnswer,
+  type ClaraAnswers,
+  type ClaraDocument,
+  type ClaraGenerateOptions,
+  type ClaraGenerator,
+  type ClaraGeneratorOptions,
+  type ClaraModel,
+  type ClaraTask,
+  type CutInput,
+  claraGenerator,
+  type FromCandidatesOptions,
+  type GivenMemory,
+  generateFromCompressedDocumentsAndQuestions,
+  generateFromParaphrase,
+  generateFromQuestions,
+  generateFromText,
+  type ParaphraseOptions,
+  type PromptIdsOptions,
+  paraphrase,
+  promptIds,
+  rankMemories,
+  type TextReader,
+} from "./clara/index.ts";
 export { type ConfidenceFit, confidenceOf, logit } from "./confidence.ts";
 export {
   type AskedStates,
@@ -18,6 +46,29 @@ export {
   windowLogits,
 } from "./read-memories.ts";
 export { bestSpans, type ReadOptions, readSpans, type Span, type SpanHead, spanHead, spanLogits } from "./reader.ts";
+export type { Clock } from "./remote/clock.ts";
+export {
+  type Completion,
+  type RemoteModel,
+  type RemoteModelOptions,
+  type RemoteOptions,
+  remoteModel,
+} from "./remote/completion.ts";
+export type { EndpointOptions } from "./remote/endpoint.ts";
+export {
+  type EmbeddingRow,
+  type PromptEmbeddingsOptions,
+  promptEmbeddings,
+  tableRows,
+} from "./remote/prompt-embeddings.ts";
+export {
+  type ClaraMemoryPromptOptions,
+  claraMemoryPrompt,
+  type MemoryPrompt,
+  type RemoteGeneratorOptions,
+  remoteGenerator,
+} from "./remote/remote-generator.ts";
+export { type PromptDtype, torchTensor } from "./remote/torch-tensor.ts";
 export { type Fragment, layOut, questionTokens, type Sequence } from "./sequences.ts";
 export { chooseWindows, type Overlap, type Pointed, type WindowOptions } from "./windows.ts";
 export { wholeWords } from "./words.ts";

@@ -44,22 +44,36 @@ export interface DecodeOptions
  * @see Jiang et al. 2023, "Mistral 7B". https://arxiv.org/abs/2310.06825
  */
 export function decode(params: DecoderParams, batch: DecoderBatch, options: DecodeOptions): tf.Tensor3D {
-  const { adapter = {} } = options;
   const D = params.words.shape[1];
   const { B, T } = dims("decode: mask", batch.mask, ["B", "T"]);
   if ("embeds" in batch) dims("decode: embeds", batch.embeds, [B, T, D]);
   else dims("decode: ids", batch.ids, [B, T]);
-  checkPaths(adapter, params.layers.length);
   return tf.tidy(() => {
+    const { heads, keyHeads } = options;
     const mask = causalMask(batch.mask, options.window); // [B, T, T]
-    let x: tf.Tensor3D = "embeds" in batch ? batch.embeds : embedTokens(params, batch.ids); // [B, T, D]
-    for (const [i, layer] of params.layers.entries()) {
-      const apply = (states: tf.Tensor3D, map: DecoderLinear, path: string): tf.Tensor3D =>
-        applyMap(states, map, `layers.${i}.${path}`, options);
-      x = decodeLayer(x, layer, mask, apply, options);
-    }
-    return rmsNorm(x, params.norm, options.normEps);
+    const embeds = "embeds" in batch ? batch.embeds : embedTokens(params, batch.ids); // [B, T, D]
+    const mix: Mix = (query, key, value) => attention(query, key, value, { heads, keyHeads, mask });
+    return decodeLayers(params, embeds, { ...options, positions: tf.range(0, T, 1, "int32"), mix });
   });
+}
+
+/** What the tokens of a layer take from each other, of queries [B, T, H·K], keys and values [B, T, G·K]: [B, T, H·K]. */
+export type Mix = (query: tf.Tensor3D, key: tf.Tensor3D, value: tf.Tensor3D, layer: number) => tf.Tensor3D;
+
+/** All layers over embeddings [B, T, D], and the last norm: [B, T, D]. Positions are [T] or [B, T], whole numbers. */
+export function decodeLayers(
+  params: DecoderParams,
+  embeds: tf.Tensor3D,
+  { positions, mix, ...options }: DecodeOptions & { positions: tf.Tensor1D | tf.Tensor2D; mix: Mix },
+): tf.Tensor3D {
+  checkPaths(options.adapter ?? {}, params.layers.length);
+  let x = embeds;
+  for (const [i, layer] of params.layers.entries()) {
+    const apply = (states: tf.Tensor3D, map: DecoderLinear, path: string): tf.Tensor3D =>
+      applyMap(states, map, `layers.${i}.${path}`, options);
+    x = decodeLayer(x, layer, positions, apply, (query, key, value) => mix(query, key, value, i), options);
+  }
+  return rmsNorm(x, params.norm, options.normEps);
 }
 
 /** Embeddings of tokens. @param ids [B, T] int32, below V @returns [B, T, D] */
@@ -101,14 +115,14 @@ function applyMap(
 function decodeLayer(
   x: tf.Tensor3D,
   { attention: att, feedForward }: DecoderLayer,
-  mask: tf.Tensor3D,
+  positions: tf.Tensor1D | tf.Tensor2D,
   apply: (states: tf.Tensor3D, map: DecoderLinear, path: string) => tf.Tensor3D,
+  mix: (query: tf.Tensor3D, key: tf.Tensor3D, value: tf.Tensor3D) => tf.Tensor3D,
   { heads, keyHeads, normEps, frequencies }: DecodeOptions,
 ): tf.Tensor3D {
-  const T = x.shape[1];
   const turn = (states: tf.Tensor3D, count: number, norm: tf.Tensor1D | undefined): tf.Tensor3D =>
     rotary(normHeads(states, count, norm, normEps), {
-      positions: tf.range(0, T, 1, "int32"),
+      positions,
       heads: count,
       inverseFrequencies: frequencies,
     });
@@ -116,8 +130,7 @@ function decodeLayer(
   const query = turn(apply(y, att.query, "attention.query"), heads, att.queryNorm); // [B, T, H·K]
   const key = turn(apply(y, att.key, "attention.key"), keyHeads, att.keyNorm); // [B, T, G·K]
   const value = apply(y, att.value, "attention.value"); // [B, T, G·K]
-  const mixed = attention(query, key, value, { heads, keyHeads, mask });
-  const z: tf.Tensor3D = tf.add(x, apply(mixed, att.output, "attention.output"));
+  const z: tf.Tensor3D = tf.add(x, apply(mix(query, key, value), att.output, "attention.output"));
   const w = rmsNorm(z, feedForward.norm, normEps);
   const gate = silu(apply(w, feedForward.gate, "feedForward.gate")); // [B, T, F]
   const inner: tf.Tensor3D = tf.mul(gate, apply(w, feedForward.up, "feedForward.up"));

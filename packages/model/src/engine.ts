@@ -15,8 +15,11 @@ export interface EncoderEngine<Params extends EngineParams> {
   compile(
     fn: (inputs: Record<string, tf.Tensor>, params: Record<string, tf.Tensor>) => Record<string, tf.Tensor>,
     specs: Readonly<Record<string, { readonly shape: readonly string[]; readonly dtype: "int32" }>>,
-    /** `key` says what is compiled: an engine that keeps what it has compiled finds it by its key. */
-    options: { readonly params: readonly Params[]; readonly key: string },
+    /**
+     * `key` says what is compiled: an engine that keeps what it has compiled finds it by its key. `prepack: false` asks for
+     * one copy of the parameters, whatever is compiled over them.
+     */
+    options: { readonly params: readonly Params[]; readonly key: string; readonly prepack?: boolean },
   ): Promise<CompiledEncoder>;
 }
 

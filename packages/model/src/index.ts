@@ -19,6 +19,7 @@ export { type ClaraPrompt, claraPrompt, paraphraseInstructions, questionsAndAnsw
 export { type ClaraTokenizer, type ClaraTokenizerFiles, claraTokenizer } from "./clara-tokenizer.ts";
 export { type DecodeOptions, type DecoderBatch, decode, decoderLogits, embedTokens } from "./decoder.ts";
 export { adapterArrays, adapterWeights, decoderArrays, decoderMapPaths } from "./decoder-arrays.ts";
+export { type Continued, type DecoderContinuation, decodeNext } from "./decoder-cache.ts";
 export { type DecoderConfig, parseDecoderConfig } from "./decoder-config.ts";
 export {
   type Compressed,
@@ -56,6 +57,6 @@ export {
   writeSafetensors,
 } from "./safetensors.ts";
 export { openTorchFile, readTorchFile, type StoredTorchTensor, type TorchTensor } from "./torch-file.ts";
-export { type TorchInput, type WriteTorchFileOptions, writeTorchFile } from "./torch-file-writer.ts";
+export { type TorchInput, type WriteTorchFileOptions, writeTorchFile, writeTorchTensor } from "./torch-file-writer.ts";
 export { type ReadWeightsOptions, readWeights } from "./weights.ts";
 export { type Encoding, type Tokenizer, type WordPieceOptions, wordPiece } from "./word-piece.ts";

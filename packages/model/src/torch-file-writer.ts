@@ -26,6 +26,20 @@ export function writeTorchFile(
   tensors: Readonly<Record<string, TorchInput>>,
   { name = "archive" }: WriteTorchFileOptions = {},
 ): Uint8Array<ArrayBuffer> {
+  return write(nest(tensors), name);
+}
+
+/**
+ * The bytes of a file that `torch.load(…, weights_only=True)` reads as one CPU tensor, in no dict.
+ *
+ * @throws ClaraError "shape" when data and shape disagree, "unsupported" above 4 GB.
+ */
+export function writeTorchTensor(tensor: TorchInput): Uint8Array<ArrayBuffer> {
+  checkShape(tensor, "the tensor");
+  return write(tensor, "archive");
+}
+
+function write(root: Nested | TorchInput, name: string): Uint8Array<ArrayBuffer> {
   if (!/^[\w.-]+$/.test(name)) {
     throw new ClaraError(
       "option",
@@ -36,7 +50,8 @@ export function writeTorchFile(
   const keys = new Map<Float32Array, Map<string, string>>();
   const pickle = pickleBytes();
   pickle.bytes(0x80, 2); // PROTO
-  writeDict(nest(tensors));
+  if (root instanceof Map) writeDict(root);
+  else writeTensor(root);
   pickle.bytes(0x2e); // STOP
   const text = (value: string): Uint8Array => new TextEncoder().encode(value);
   return writeZip([
@@ -85,12 +100,7 @@ type Nested = Map<string, TorchInput | Nested>;
 function nest(tensors: Readonly<Record<string, TorchInput>>): Nested {
   const root: Nested = new Map();
   for (const [name, tensor] of Object.entries(tensors)) {
-    const { shape, data } = tensor;
-    const needed = shape.reduce((size, count) => size * count, 1);
-    if (needed !== data.length) {
-      const what = `[${shape.join(", ")}] needs ${needed} numbers, got ${data.length}`;
-      throw new ClaraError("shape", `writeTorchFile: tensor ${JSON.stringify(name)}: ${what}`);
-    }
+    checkShape(tensor, `tensor ${JSON.stringify(name)}`);
     const path = name.split("/");
     const last = path.pop() as string;
     let dict = root;
@@ -104,6 +114,13 @@ function nest(tensors: Readonly<Record<string, TorchInput>>): Nested {
     dict.set(last, tensor);
   }
   return root;
+}
+
+function checkShape({ shape, data }: TorchInput, what: string): void {
+  const needed = shape.reduce((size, count) => size * count, 1);
+  if (needed === data.length) return;
+  const problem = `[${shape.join(", ")}] needs ${needed} numbers, got ${data.length}`;
+  throw new ClaraError("shape", `writeTorchFile: ${what}: ${problem}`);
 }
 
 function clash(name: string): never {

@@ -5,7 +5,7 @@ import type { ByteSource } from "./byte-source.ts";
 import { crc32 } from "./crc32.ts";
 import { concat, dict, global, six, tensor, torchFile } from "./torch-file.testing.ts";
 import { openTorchFile, readTorchFile, type TorchTensor } from "./torch-file.ts";
-import { writeTorchFile } from "./torch-file-writer.ts";
+import { writeTorchFile, writeTorchTensor } from "./torch-file-writer.ts";
 
 const fixtures = new URL("../../../../shared/fixtures/clara-tiny/", import.meta.url);
 const shared = existsSync(fixtures);
@@ -194,6 +194,12 @@ describe("writeTorchFile", () => {
     expect(writeTorchFile({ a: { shape: [1000], data }, b: { shape: [10, 100], data } }).length).toBeLessThan(
       one + 500,
     );
+  });
+
+  it("writes one tensor in no dict", () => {
+    const tensor = { shape: [2, 3], data: Float32Array.of(1, 2, 3, 4, 5, 6), dtype: "BF16" as const };
+    expect(readTorchFile(writeTorchTensor(tensor))).toEqual({ "": tensor });
+    expect(() => writeTorchTensor({ ...tensor, shape: [7] })).toThrow("the tensor: [7] needs 7 numbers, got 6");
   });
 
   it("refuses shapes that do not fit and names that are both tensor and dict", () => {

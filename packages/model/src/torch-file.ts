@@ -27,7 +27,7 @@ const bytesOf = { F32: 4, F16: 2, BF16: 2 } as const;
 /**
  * Reads a file of `torch.save` that holds tensors in dicts: `adapters.pth`, `decoder_first_last_layers.pth`, state
  * dicts. Names of nested dicts are joined with "/": `decoder_adapter/model.layers.0.self_attn.q_proj.lora_A.weight`.
- * Other leaves (numbers, strings) are left out. Tensors that share all of their storage share their `data`.
+ * A file of one tensor has it by the name "". Other leaves (numbers, strings) are left out. Tensors that share all of their storage share their `data`.
  *
  * Safe for files of strangers: the file is data, nothing in it can be run, and no size that it declares is believed
  * before the bytes are there. Checksums are verified.
@@ -109,7 +109,7 @@ function flatten(root: TorchValue): [string, TorchTensorRef][] {
       }
     }
   };
-  if (!(root instanceof Map)) fail("it holds no dict of tensors");
+  if (!(root instanceof Map || isTensor(root))) fail("it holds no tensor and no dict of tensors");
   visit(root, []);
   return out;
 }

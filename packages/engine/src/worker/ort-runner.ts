@@ -18,7 +18,7 @@ export async function ortRunner(settings: EngineSettings): Promise<Runner> {
     async load(program, params, { prepack, accumulate }) {
       const folder = [...params.values()].find(({ file }) => file)?.file?.folder;
       // On a GPU everything that is frozen should already be there.
-      const shared = provider === "cpu" ? lookedUp(program) : new Set<string>();
+      const shared = provider !== "cpu" ? new Set<string>() : prepack ? lookedUp(program) : floats(program);
       const weight = (name: string): Place | undefined => placeOf(params.get(name)!, shared.has(name));
       const { model, externalData } = lower(program, { weight, accumulate });
       const session = await ort.InferenceSession.create(model, {
@@ -84,6 +84,15 @@ function lookedUp({ inputs, calls }: Program): Set<string> {
     calls.flatMap(({ kernel, inputs }) => (kernel === "GatherV2" ? [inputs.indices!] : Object.values(inputs))),
   );
   return new Set(inputs.filter(({ from, value }) => from === "weights" && !others.has(value)).map(({ name }) => name));
+}
+
+/**
+ * Weights that are held once where nothing is prepacked: a session would copy what is a part of it. Whole numbers stay a
+ * part: they may be packed ones, which cannot be fed as the bytes that they are read as.
+ */
+function floats({ inputs, values }: Program): Set<string> {
+  const found = inputs.filter(({ from, value }) => from === "weights" && values[value]!.dtype === "float32");
+  return new Set(found.map(({ name }) => name));
 }
 
 function placeOf({ trainable, data, file }: Param, shared: boolean): Place | undefined {

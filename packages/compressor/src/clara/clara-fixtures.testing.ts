@@ -1,0 +1,64 @@
+import { existsSync, readFileSync } from "node:fs";
+import type { Weights } from "@clara/core";
+import {
+  adapterArrays,
+  type ClaraTokenizer,
+  claraTokenizer,
+  type DecoderConfig,
+  decoderArrays,
+  parseDecoderConfig,
+  readTorchFile,
+  readWeights,
+} from "@clara/model";
+
+const folder = new URL("../../../../../shared/fixtures/clara-tiny/", import.meta.url);
+
+/** The reference's recorded values lie beside the repository, and not on every machine. */
+export const haveFixtures: boolean = existsSync(folder);
+
+const bytes = (path: string): Buffer => readFileSync(new URL(path, folder));
+
+export function readJson<T>(path: string): T {
+  return JSON.parse(bytes(path).toString());
+}
+
+/** float32 tensors of a safetensors file. */
+export function readFixture(path: string): Weights {
+  return readWeights(bytes(path));
+}
+
+export interface FixtureCheckpoint {
+  readonly decoder: DecoderConfig;
+  readonly tokenizer: ClaraTokenizer;
+  readonly documentTokens: number;
+  readonly base: Weights;
+  /** By the reference's name. */
+  readonly adapters: Readonly<Record<string, Weights>>;
+}
+
+/** A checkpoint of the reference with its base, all by our paths. */
+export function readCheckpoint(path: string): FixtureCheckpoint {
+  const decoder = parseDecoderConfig(readJson("base/config.json"));
+  const { compr_rate, doc_max_length: documentTokens } = readJson<{ compr_rate: number; doc_max_length: number }>(
+    `${path}/config.json`,
+  );
+  const tables = readTorchFile(bytes(`${path}/decoder_first_last_layers.pth`));
+  const stored = Object.entries(readTorchFile(bytes(`${path}/adapters.pth`)));
+  const adapters = Map.groupBy(stored, ([name]) => name.slice(0, name.indexOf("/")));
+  return {
+    decoder,
+    tokenizer: claraTokenizer({
+      tokenizer: readJson("base/tokenizer.json"),
+      config: readJson("base/tokenizer_config.json"),
+      memoryTokens: Math.floor(documentTokens / compr_rate),
+    }),
+    documentTokens,
+    base: decoderArrays({ ...readFixture("base/model.safetensors"), ...tables }, decoder),
+    adapters: Object.fromEntries(
+      [...adapters].map(([adapter, tensors]) => {
+        const own = tensors.map(([name, tensor]) => [name.slice(adapter.length + 1), tensor]);
+        return [adapter, adapterArrays(Object.fromEntries(own), decoder)];
+      }),
+    ),
+  };
+}
