@@ -19,6 +19,62 @@ const maps: readonly (readonly [path: string, name: string, from: Letter, to: Le
 /** Paths of the linear maps of a layer, which an adapter may change. */
 export const decoderMapPaths: readonly string[] = maps.map(([path]) => path);
 
+/** A tensor of a checkpoint: what it is called there, and by us. */
+export interface NamedTensor {
+  /** Ours, `layers.0.attention.query.weight`. */
+  readonly path: string;
+  /** Hugging Face's, or PEFT's. */
+  readonly name: string;
+  /** In the checkpoint. */
+  readonly shape: readonly number[];
+  /** A matrix [O, I] there that is [I, O] here. */
+  readonly turned: boolean;
+}
+
+/**
+ * All tensors of a decoder, the table of words first, then the head.
+ *
+ * @param rows of table and head, where tokens have been added. @default those of the vocabulary
+ */
+export function decoderTensors(config: DecoderConfig, rows: number = config.vocabulary): NamedTensor[] {
+  const sizes = sizesOf(config);
+  const { D, K } = { D: config.width, K: config.headWidth };
+  const tensors: NamedTensor[] = [];
+  const add = (path: string, name: string, ...shape: number[]): void =>
+    void tensors.push({ path, name, shape, turned: false });
+  add("words", "model.embed_tokens.weight", rows, D);
+  if (!config.tiedHead) add("head", "lm_head.weight", rows, D);
+  add("norm", "model.norm.weight", D);
+  for (let i = 0; i < config.layers; i++) {
+    const own = (path: string, name: string, size: number): void =>
+      add(`layers.${i}.${path}`, `model.layers.${i}.${name}`, size);
+    own("attention.norm", "input_layernorm.weight", D);
+    for (const [path, name, from, to] of maps) {
+      const [ours, theirs] = [`layers.${i}.${path}`, `model.layers.${i}.${name}`];
+      tensors.push({
+        path: `${ours}.weight`,
+        name: `${theirs}.weight`,
+        shape: [sizes[to], sizes[from]],
+        turned: true,
+      });
+      if (config.biases && /query|key|value/.test(path)) own(`${path}.bias`, `${name}.bias`, sizes[to]);
+    }
+    own("feedForward.norm", "post_attention_layernorm.weight", D);
+    if (config.headNorms) own("attention.queryNorm", "self_attn.q_norm.weight", K);
+    if (config.headNorms) own("attention.keyNorm", "self_attn.k_norm.weight", K);
+  }
+  return tensors;
+}
+
+/** All matrices of an adapter of rank R: our paths end in `.a` and `.b`. */
+export function adapterTensors(config: DecoderConfig, rank: number): NamedTensor[] {
+  const sizes = sizesOf(config);
+  return everyMap(config).flatMap(({ path, name, from, to }) => [
+    { path: `${path}.a`, name: `${name}.lora_A.weight`, shape: [rank, sizes[from]], turned: true },
+    { path: `${path}.b`, name: `${name}.lora_B.weight`, shape: [sizes[to], rank], turned: true },
+  ]);
+}
+
 /**
  * A decoder's parameters by our paths (`layers.0.attention.query.weight`), from a checkpoint with Hugging Face's names.
  * Linear weights are stored [O, I] there and come back turned, [I, O]. The table and the head may have more rows than
@@ -27,9 +83,7 @@ export const decoderMapPaths: readonly string[] = maps.map(([path]) => path);
  * @throws ClaraError "weights" when a tensor is missing or has another shape than the config asks for.
  */
 export function decoderArrays(weights: Weights, config: DecoderConfig): Weights {
-  const sizes = sizesOf(config);
-  const { D, K } = { D: config.width, K: config.headWidth };
-  const words = find("decoderArrays", weights, "model.embed_tokens.weight", [null, D]);
+  const words = find("decoderArrays", weights, "model.embed_tokens.weight", [null, config.width]);
   const [V = 0] = words.shape;
   if (V < config.vocabulary) {
     throw new ClaraError(
@@ -37,26 +91,7 @@ export function decoderArrays(weights: Weights, config: DecoderConfig): Weights 
       `decoderArrays: the table has ${V} rows, and the vocabulary ${config.vocabulary}; is config.json the model's?`,
     );
   }
-  const arrays: Record<string, Weights[string]> = { words };
-  arrays.norm = find("decoderArrays", weights, "model.norm.weight", [D]);
-  if (!config.tiedHead) arrays.head = find("decoderArrays", weights, "lm_head.weight", [V, D]);
-  for (let i = 0; i < config.layers; i++) {
-    const take = (name: string, shape: number[]): Weights[string] =>
-      find("decoderArrays", weights, `model.layers.${i}.${name}`, shape);
-    const put = (path: string, array: Weights[string]): void => {
-      arrays[`layers.${i}.${path}`] = array;
-    };
-    for (const [path, name, from, to] of maps) {
-      put(`${path}.weight`, turn(take(`${name}.weight`, [sizes[to], sizes[from]])));
-      const biased = config.biases && /query|key|value/.test(path);
-      if (biased) put(`${path}.bias`, take(`${name}.bias`, [sizes[to]]));
-    }
-    put("attention.norm", take("input_layernorm.weight", [D]));
-    put("feedForward.norm", take("post_attention_layernorm.weight", [D]));
-    if (config.headNorms) put("attention.queryNorm", take("self_attn.q_norm.weight", [K]));
-    if (config.headNorms) put("attention.keyNorm", take("self_attn.k_norm.weight", [K]));
-  }
-  return arrays;
+  return arraysOf("decoderArrays", weights, decoderTensors(config, V));
 }
 
 /**
@@ -67,16 +102,21 @@ export function decoderArrays(weights: Weights, config: DecoderConfig): Weights 
  * @throws ClaraError "weights" when a matrix is missing or has another shape than the config asks for.
  */
 export function adapterArrays(weights: Weights, config: DecoderConfig): Weights {
-  const sizes = sizesOf(config);
-  const arrays: Record<string, Weights[string]> = {};
-  let rank: number | null = null;
-  for (const { path, name, from, to } of everyMap(config)) {
-    const a = find("adapterArrays", weights, `${name}.lora_A.weight`, [rank, sizes[from]]);
-    rank = a.shape[0]!;
-    arrays[`${path}.a`] = turn(a);
-    arrays[`${path}.b`] = turn(find("adapterArrays", weights, `${name}.lora_B.weight`, [sizes[to], rank]));
-  }
-  return arrays;
+  const [first] = everyMap(config);
+  const { shape } = find("adapterArrays", weights, `${first!.name}.lora_A.weight`, [
+    null,
+    sizesOf(config)[first!.from],
+  ]);
+  return arraysOf("adapterArrays", weights, adapterTensors(config, shape[0]!));
+}
+
+function arraysOf(where: string, weights: Weights, tensors: readonly NamedTensor[]): Weights {
+  return Object.fromEntries(
+    tensors.map(({ path, name, shape, turned }) => {
+      const found = find(where, weights, name, shape);
+      return [path, turned ? turn(found) : found];
+    }),
+  );
 }
 
 /** The opposite of `adapterArrays`: PEFT's names and shapes. @throws ClaraError "weights" when a matrix is missing. */

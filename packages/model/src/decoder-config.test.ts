@@ -69,6 +69,8 @@ describe("parseDecoderConfig", () => {
     [{ ...file, rope_theta: "1e6" }, 'rope_theta must be a number above 1, got "1e6"'],
     [{ ...file, rope_scaling: { rope_type: "yarn" } }, 'rope_type must be "default" or "llama3", got "yarn"'],
     [{ ...file, rope_scaling: { rope_type: "llama3" } }, "rope_scaling.factor must be a number above 0, got nothing"],
+    [{ ...file, num_hidden_layers: 1e9 }, "num_hidden_layers must be at most 1024, got 1000000000"],
+    [{ ...file, head_dim: 1e12 }, "head_dim must be at most 4096, got 1000000000000"],
     [{ ...file, sliding_window: 0 }, "sliding_window must be a whole number above 0 or null, got 0"],
     [
       { ...file, model_type: "qwen2", use_sliding_window: true, sliding_window: 7 },

@@ -30,6 +30,18 @@ export interface DecoderConfig {
 
 const families = ["mistral", "llama", "qwen2", "qwen3"] as const;
 
+/** Well above every model that there is: what is more is an error, and would cost memory before anything else shows it. */
+const most = {
+  hidden_size: 65_536,
+  num_attention_heads: 1024,
+  num_key_value_heads: 1024,
+  head_dim: 4096,
+  num_hidden_layers: 1024,
+  intermediate_size: 1_048_576,
+  vocab_size: 4_194_304,
+} as const;
+type Size = keyof typeof most;
+
 /**
  * Checks a parsed config.json of Hugging Face's.
  *
@@ -48,10 +60,11 @@ export function parseDecoderConfig(json: unknown): DecoderConfig {
     if ((file[name] ?? value) !== value)
       fail(`${name} must be ${shown(value)}, got ${shown(file[name])}; other decoders are not built in`);
   }
-  const read = (name: string, fallback?: number): number => {
+  const read = (name: Size, fallback?: number): number => {
     const value = file[name] ?? fallback;
     if (!Number.isInteger(value) || (value as number) < 1)
       fail(`${name} must be a whole number above 0, got ${shown(value)}`);
+    if ((value as number) > most[name]) fail(`${name} must be at most ${most[name]}, got ${shown(value)}`);
     return value as number;
   };
   const width = read("hidden_size");

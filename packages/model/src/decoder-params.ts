@@ -2,13 +2,27 @@ import type { Lora, tf } from "@clara/tensor";
 
 // Letters: V vocabulary, D width, H heads, G heads of keys and values, K head width, F feed-forward width.
 
-/** `x·weight`, plus a bias where the model has one. */
+/** A weight of 4 or 8 bits an entry, as `quantizeNBits` makes it. Bits and block size follow from the shapes. Constant. */
+export type PackedWeight = {
+  /** [O, I·bits/32] int32 */
+  packed: tf.Tensor2D;
+  /** [O, I/blockSize] */
+  scales: tf.Tensor2D;
+};
+
+/** `x·weight`, plus a bias where the model has one. The weight is whole or packed. */
 export type DecoderLinear = {
-  /** [I, O] */
-  weight: tf.Tensor2D;
   /** [O] */
   bias?: tf.Tensor1D;
-};
+} & (
+  | {
+      /** [I, O] */
+      weight: tf.Tensor2D;
+      packed?: undefined;
+      scales?: undefined;
+    }
+  | ({ weight?: undefined } & PackedWeight)
+);
 
 export type DecoderLayer = {
   attention: {
@@ -37,14 +51,17 @@ export type DecoderParams = {
   layers: DecoderLayer[];
   /** [D] */
   norm: tf.Tensor1D;
-  /** [V, D]; the words when left out. */
-  head?: tf.Tensor2D;
+  /** [V, D], whole or packed; the words when left out. */
+  head?: tf.Tensor2D | PackedWeight;
 };
 
 /** LoRA updates by the path of the linear map they change, such as `layers.0.attention.query`. */
 export type DecoderAdapter = Readonly<Record<string, Lora>>;
 
-/** Parameters by path (`layers.0.attention.query.weight`) as the nested object that `decode` takes. */
+/**
+ * Parameters by path as the nested object that `decode` takes. A map has `layers.0.attention.query.weight`, or `….packed` and
+ * `….scales`; the head is `head`, or `head.packed` and `head.scales`.
+ */
 export function nestDecoder(tensors: Readonly<Record<string, tf.Tensor>>): DecoderParams {
   type Tree = { [key: string]: Tree | tf.Tensor };
   const root = { layers: [] as unknown as Tree } as Tree;

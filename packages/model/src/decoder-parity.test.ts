@@ -3,7 +3,7 @@ import { expectClose } from "@clara/tensor/testing";
 import { describe, expect, it } from "vitest";
 import { decode, decoderLogits } from "./decoder.ts";
 import { haveFixtures, readJson, readModel, readTensors } from "./decoder-fixtures.testing.ts";
-import type { DecoderParams } from "./decoder-params.ts";
+import type { DecoderLinear, DecoderParams } from "./decoder-params.ts";
 
 const close = { absolute: 1e-4, relative: 0 };
 
@@ -52,7 +52,7 @@ describe.skipIf(!haveFixtures).each(models)("decode beside transformers: %s (nee
     const first = params.layers[0]!;
     const lossOf = (words: tf.Tensor, query: tf.Tensor, gate: tf.Tensor): tf.Scalar => {
       const [attention, feedForward] = [{ ...first.attention }, { ...first.feedForward }];
-      attention.query = { ...attention.query, weight: query as tf.Tensor2D };
+      attention.query = { ...attention.query, weight: query as tf.Tensor2D } as DecoderLinear;
       feedForward.gate = { weight: gate as tf.Tensor2D };
       const layers = [{ attention, feedForward }, ...params.layers.slice(1)];
       const changed: DecoderParams = { ...params, words: words as tf.Tensor2D, layers };
@@ -60,7 +60,7 @@ describe.skipIf(!haveFixtures).each(models)("decode beside transformers: %s (nee
       const read: tf.Tensor2D = tf.slice(states, [0, 0], [22, -1]);
       return crossEntropy(decoderLogits(changed, read), tf.slice(tf.reshape(ids, [-1]), [1], [22]) as tf.Tensor1D);
     };
-    const inputs = [params.words, first.attention.query.weight, first.feedForward.gate.weight];
+    const inputs = [params.words, first.attention.query.weight!, first.feedForward.gate.weight!];
     const { value, grads } = tf.valueAndGrads(lossOf as (...inputs: tf.Tensor[]) => tf.Scalar)(inputs);
     expectClose(tf.reshape(value, [1]), expected("loss"), close);
     const names = ["embed_tokens", "layers.0.self_attn.q_proj", "layers.0.mlp.gate_proj"];

@@ -33,7 +33,7 @@ describe("decode", () => {
     Object.fromEntries(
       decoderMapPaths.map((path, i): [string, Lora] => {
         const [part, name] = path.split(".") as ["attention", "query"];
-        const [I, O] = params.layers[0]![part][name].weight.shape;
+        const [I, O] = params.layers[0]![part][name].weight!.shape;
         const a = tf.randomNormal<tf.Rank.R2>([I, 2], 0, 0.5, "float32", i + 1);
         const b = tf.randomNormal<tf.Rank.R2>([2, O], 0, 0.5, "float32", 50 + i);
         return [`layers.0.${path}`, { a, b, scale }];
@@ -97,7 +97,7 @@ describe("decode", () => {
       const [part, name] = path.split(".") as ["attention", "query"];
       const layer = { ...params.layers[0]!, [part]: { ...params.layers[0]![part] } };
       const { weight } = layer[part][name];
-      layer[part][name] = { weight: tf.add(weight, tf.mul(tf.matMul(lora.a, lora.b), lora.scale)) };
+      layer[part][name] = { weight: tf.add(weight!, tf.mul(tf.matMul(lora.a, lora.b), lora.scale)) };
       const batch = { ids: rows([1, 2, 3]), mask: rows([1, 1, 1]) };
       const merged = decode({ ...params, layers: [layer, params.layers[1]!] }, batch, config);
       expectClose(decode(params, batch, { ...config, adapter: { [`layers.0.${path}`]: lora } }), merged, close);

@@ -1,7 +1,8 @@
 import { ClaraError } from "@clara/core";
-import { attention, type DropoutOptions, dims, dropout, linear, rmsNorm, rotary, silu, tf } from "@clara/tensor";
+import { attention, type DropoutOptions, dims, matMulNBits, rmsNorm, rotary, silu, tf } from "@clara/tensor";
 import { decoderMapPaths } from "./decoder-arrays.ts";
 import type { DecoderConfig } from "./decoder-config.ts";
+import { applyLinear, nBitsWeight } from "./decoder-linear.ts";
 import type { DecoderAdapter, DecoderLayer, DecoderLinear, DecoderParams } from "./decoder-params.ts";
 
 /** Sequences of one length; shorter ones are padded, on the left where they are to be continued, and masked. */
@@ -70,7 +71,7 @@ export function decodeLayers(
   let x = embeds;
   for (const [i, layer] of params.layers.entries()) {
     const apply = (states: tf.Tensor3D, map: DecoderLinear, path: string): tf.Tensor3D =>
-      applyMap(states, map, `layers.${i}.${path}`, options);
+      applyLinear(states, map, `layers.${i}.${path}`, options);
     x = decodeLayer(x, layer, positions, apply, (query, key, value) => mix(query, key, value, i), options);
   }
   return rmsNorm(x, params.norm, options.normEps);
@@ -93,22 +94,12 @@ export function decoderLogits(
   { words, head = words }: Pick<DecoderParams, "words" | "head">,
   states: tf.Tensor2D,
 ): tf.Tensor2D {
-  dims("decoderLogits: states", states, ["N", head.shape[1]]);
-  return tf.tidy((): tf.Tensor2D => tf.matMul(states, head, false, true));
-}
-
-/** A linear map with the adapter's update of it. */
-function applyMap(
-  states: tf.Tensor3D,
-  { weight, bias }: DecoderLinear,
-  path: string,
-  { adapter = {}, dropout: drop }: DecodeOptions,
-): tf.Tensor3D {
-  const lora = adapter[path];
-  if (!lora || !drop) return linear(states, weight, { bias, lora });
-  const seed = (drop.seed + Object.keys(adapter).indexOf(path)) >>> 0;
-  const update = linear(linear(dropout(states, { ...drop, seed }), lora.a), lora.b);
-  return tf.add(linear(states, weight, { bias }), tf.mul(update, lora.scale));
+  const D = words.shape[1];
+  dims("decoderLogits: states", states, ["N", D]);
+  return tf.tidy((): tf.Tensor2D => {
+    if ("packed" in head) return matMulNBits(states, nBitsWeight("decoderLogits: head", head, D));
+    return tf.matMul(states, head, false, true);
+  });
 }
 
 /** Attention and gated feed-forward, each of a normalised copy, added to what came in. */

@@ -18,7 +18,15 @@ export { type ChatMessage, type ChatTemplateTokens, chatTemplate, type RenderCha
 export { type ClaraPrompt, claraPrompt, paraphraseInstructions, questionsAndAnswers } from "./clara-prompts.ts";
 export { type ClaraTokenizer, type ClaraTokenizerFiles, claraTokenizer } from "./clara-tokenizer.ts";
 export { type DecodeOptions, type DecoderBatch, decode, decoderLogits, embedTokens } from "./decoder.ts";
-export { adapterArrays, adapterWeights, decoderArrays, decoderMapPaths } from "./decoder-arrays.ts";
+export {
+  adapterArrays,
+  adapterTensors,
+  adapterWeights,
+  decoderArrays,
+  decoderMapPaths,
+  decoderTensors,
+  type NamedTensor,
+} from "./decoder-arrays.ts";
 export { type Continued, type DecoderContinuation, decodeNext } from "./decoder-cache.ts";
 export { type DecoderConfig, parseDecoderConfig } from "./decoder-config.ts";
 export {
@@ -35,6 +43,7 @@ export {
   type DecoderParams,
   nestAdapter,
   nestDecoder,
+  type PackedWeight,
 } from "./decoder-params.ts";
 export {
   type DecoderTokenizer,
@@ -46,6 +55,12 @@ export type { Encoder, TokenBatch } from "./encoder.ts";
 export type { CompiledEncoder, EncoderEngine, EngineParams } from "./engine.ts";
 export { toFloat32 } from "./float32.ts";
 export { dequantizeRows, type QuantizedRows, quantizeRows } from "./quantize.ts";
+export {
+  type PackedArrays,
+  packedPath,
+  type QuantizeDecoderOptions,
+  quantizeDecoder,
+} from "./quantize-decoder.ts";
 export { quantizeWeights } from "./quantize-weights.ts";
 export {
   type Dtype,
@@ -54,6 +69,7 @@ export {
   type SafeTensor,
   type SafeTensors,
   type StoredTensor,
+  safetensorsHeader,
   writeSafetensors,
 } from "./safetensors.ts";
 export { openTorchFile, readTorchFile, type StoredTorchTensor, type TorchTensor } from "./torch-file.ts";

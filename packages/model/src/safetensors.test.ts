@@ -1,7 +1,14 @@
 import { ClaraError } from "@clara/core";
 import { describe, expect, it } from "vitest";
+import { sourceOf } from "./byte-source.ts";
 import { toFloat32 } from "./float32.ts";
-import { openSafetensors, readSafetensors, type SafeTensor, writeSafetensors } from "./safetensors.ts";
+import {
+  openSafetensors,
+  readSafetensors,
+  type SafeTensor,
+  safetensorsHeader,
+  writeSafetensors,
+} from "./safetensors.ts";
 
 const floats = (...values: number[]): Uint8Array => new Uint8Array(Float32Array.from(values).buffer);
 const small: SafeTensor = { dtype: "F32", shape: [2], bytes: floats(1, 2) };
@@ -46,6 +53,18 @@ describe("safetensors", () => {
     const one = writeSafetensors({ bytes, small }, { b: "2", a: "1" });
     expect(writeSafetensors({ small, bytes }, { a: "1", b: "2" })).toEqual(one);
     expect(readSafetensors(one).tensors.small!.bytes.byteOffset % 8).toBe(0);
+  });
+
+  it("can be written tensor by tensor, and read in parts", () => {
+    const header = safetensorsHeader([
+      { name: "b", dtype: "F32", shape: [2] },
+      { name: "a", dtype: "I32", shape: [1] },
+    ]);
+    const { tensors } = openSafetensors(sourceOf(Uint8Array.from([...header, ...floats(1, 2), 7, 0, 0, 0])));
+    expect(tensors.a!.read()).toEqual(Uint8Array.of(7, 0, 0, 0));
+    expect(tensors.b!.read(4)).toEqual(floats(2));
+    expect(tensors.b!.read(0, 4)).toEqual(floats(1));
+    expect(header.length % 8).toBe(0);
   });
 
   it("refuses to write bytes that are not the shape's, and the reserved name", () => {

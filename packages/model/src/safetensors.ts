@@ -18,8 +18,8 @@ export type SafeTensors = {
 export type StoredTensor = {
   readonly dtype: Dtype;
   readonly shape: readonly number[];
-  /** Its bytes, little-endian, row-major. */
-  read(): Uint8Array;
+  /** Its bytes, little-endian, row-major; all, or those from `begin` to before `end`. */
+  read(begin?: number, end?: number): Uint8Array;
 };
 
 const headerLimit = 100_000_000;
@@ -78,7 +78,11 @@ export function openSafetensors(source: ByteSource): {
     tensors: Object.fromEntries(
       entries.map(({ name, dtype, shape, begin, end }): [string, StoredTensor] => [
         name,
-        { dtype, shape, read: () => source.read(header.end + begin, end - begin) },
+        {
+          dtype,
+          shape,
+          read: (from = 0, to = end - begin) => source.read(header.end + begin + from, to - from),
+        },
       ]),
     ),
   };
@@ -97,33 +101,55 @@ export function writeSafetensors(
   const entries = Object.entries(tensors).sort(
     ([a, x], [b, y]) => elementBytes[y.dtype] - elementBytes[x.dtype] || (a < b ? -1 : 1),
   );
-  const header: [string, unknown][] = [];
-  if (Object.keys(metadata).length > 0) {
-    header.push(["__metadata__", Object.fromEntries(Object.entries(metadata).sort(([a], [b]) => (a < b ? -1 : 1)))]);
-  }
-  let size = 0;
   for (const [name, { dtype, shape, bytes }] of entries) {
-    if (name === "__metadata__") {
-      throw new ClaraError("option", "writeSafetensors: no tensor may be named __metadata__; the format reserves it");
-    }
     const needed = elementBytes[dtype] * product(shape);
     if (bytes.length !== needed) {
       const what = `${dtype} [${shape.join(", ")}] needs ${needed} bytes, got ${bytes.length}`;
       throw new ClaraError("shape", `writeSafetensors: tensor ${quoted(name)}: ${what}`);
     }
+  }
+  const header = safetensorsHeader(
+    entries.map(([name, { dtype, shape }]) => ({ name, dtype, shape })),
+    metadata,
+  );
+  const out = new Uint8Array(header.length + entries.reduce((sum, [, { bytes }]) => sum + bytes.length, 0));
+  out.set(header);
+  let offset = header.length;
+  for (const [, { bytes }] of entries) {
+    out.set(bytes, offset);
+    offset += bytes.length;
+  }
+  return out;
+}
+
+/**
+ * What a safetensors file begins with: the tensors' bytes follow, one after the other in this order, so that a file can be
+ * written tensor by tensor.
+ *
+ * @throws ClaraError "option" for a reserved name.
+ */
+export function safetensorsHeader(
+  tensors: readonly (Pick<SafeTensor, "dtype" | "shape"> & { readonly name: string })[],
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array {
+  const header: [string, unknown][] = [];
+  if (Object.keys(metadata).length > 0) {
+    header.push(["__metadata__", Object.fromEntries(Object.entries(metadata).sort(([a], [b]) => (a < b ? -1 : 1)))]);
+  }
+  let size = 0;
+  for (const { name, dtype, shape } of tensors) {
+    if (name === "__metadata__") {
+      throw new ClaraError("option", "writeSafetensors: no tensor may be named __metadata__; the format reserves it");
+    }
+    const needed = elementBytes[dtype] * product(shape);
     header.push([name, { dtype, shape, data_offsets: [size, size + needed] }]);
     size += needed;
   }
   const json = new TextEncoder().encode(JSON.stringify(Object.fromEntries(header)));
   const start = 8 + Math.ceil(json.length / 8) * 8;
-  const out = new Uint8Array(start + size).fill(0x20, 8, start); // the format pads with spaces
+  const out = new Uint8Array(start).fill(0x20, 8); // the format pads with spaces
   new DataView(out.buffer).setBigUint64(0, BigInt(start - 8), true);
   out.set(json, 8);
-  let offset = start;
-  for (const [, { bytes }] of entries) {
-    out.set(bytes, offset);
-    offset += bytes.length;
-  }
   return out;
 }
 
