@@ -9,11 +9,13 @@ import { addDoctor } from "./commands/doctor.ts";
 import { addEngine } from "./commands/engine.ts";
 import { addEvaluate } from "./commands/evaluate-command.ts";
 import { addEvaluateRetrieval } from "./commands/evaluate-retrieval-command.ts";
+import { addImport } from "./commands/import.ts";
 import { addIndex } from "./commands/index-command.ts";
 import { addSearch } from "./commands/search.ts";
 import { addSynthesize } from "./commands/synthesize.ts";
 import { addTour } from "./commands/tour.ts";
 import { addTrain } from "./commands/train.ts";
+import { addVerifyCheckpoint } from "./commands/verify-checkpoint.ts";
 import { type EngineChoice, engineChoices } from "./engine.ts";
 import { createTerminal, exitCode, type Output } from "./terminal/index.ts";
 
@@ -43,6 +45,8 @@ const commands = [
   addEngine,
   addSynthesize,
   addTrain,
+  addImport,
+  addVerifyCheckpoint,
   addTour,
 ];
 

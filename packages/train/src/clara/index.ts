@@ -11,7 +11,9 @@ export {
 export { adapterNames, type ClaraParams, type ClaraShape, nestClara, type Role } from "./clara-params.ts";
 export { addTokens, type FreshAdapterOptions, freshAdapter } from "./fresh.ts";
 export {
+  answerLoss,
   compressDocuments,
+  compressQuestions,
   type EndToEndLossOptions,
   endToEndLoss,
   type GenerationInputs,
@@ -22,4 +24,5 @@ export {
   type StageLossOptions,
   scoreDocuments,
 } from "./stage-losses.ts";
+export { taggedAnswers } from "./tagged-answers.ts";
 export { type ClaraTaskOptions, compressionTask, endToEndTask, instructionTask } from "./tasks.ts";

@@ -3,7 +3,16 @@ import { expectClose, expectNoLeaks } from "@clara/tensor/testing";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type ClaraExample, claraPart } from "./clara-batches.ts";
 import { type ClaraParams, nestClara } from "./clara-params.ts";
-import { endToEndLoss, generationLoss, queryLoss, type SelectionInputs, scoreDocuments } from "./stage-losses.ts";
+import {
+  answerLoss,
+  compressDocuments,
+  compressQuestions,
+  endToEndLoss,
+  generationLoss,
+  queryLoss,
+  type SelectionInputs,
+  scoreDocuments,
+} from "./stage-losses.ts";
 import { prefixed, tensorsOf, tinyClara, tinyExamples } from "./tiny-clara.testing.ts";
 
 const { shape, base, adapters } = tinyClara();
@@ -57,6 +66,42 @@ describe("generationLoss", () => {
         "clara: documentMask must be [1, 1, 6], got [1, 1, 2]",
       );
     });
+  });
+});
+
+describe("answerLoss", () => {
+  it("is the generator's part, of memories that may be moved, and leaks nothing", () => {
+    const inputs = inputsOf(tinyExamples(2));
+    tf.tidy(() => {
+      const { memories } = compressDocuments(params, inputs, shape);
+      const of = (given: tf.Tensor): tf.Scalar => answerLoss(params, inputs, given as tf.Tensor4D, shape);
+      expectClose(of(memories), generationLoss(params, inputs, shape).languageModel);
+      const gradient = tf.grad(of)(memories);
+      const moved: tf.Tensor = tf.sub(memories, tf.mul(gradient, 0.01));
+      expect(tf.max(tf.abs(gradient)).dataSync()[0]).toBeGreaterThan(0);
+      expect(of(moved).dataSync()[0]).toBeLessThan(of(memories).dataSync()[0]!);
+      expect(() => of(tf.zeros([2, 1, 2, 4]))).toThrow("placeMemories: memories must be [2, ");
+    });
+    const memories = tf.zeros<tf.Rank.R4>([2, 1, shape.memoryTokens, shape.decoder.width]);
+    expectNoLeaks(() => answerLoss(params, inputs, memories, shape));
+    tf.dispose([...Object.values(inputs), memories]);
+  });
+});
+
+describe("compressQuestions", () => {
+  it("gives what scoreDocuments compares with documents, and leaks nothing", () => {
+    const inputs = inputsOf(tinyExamples(2, asked));
+    tf.tidy(() => {
+      const flat = (x: tf.Tensor, rows: number): tf.Tensor2D => tf.reshape(x, [rows, -1]);
+      const { scores, memories } = scoreDocuments(params, inputs, shape);
+      const [query] = tf.unstack(flat(compressQuestions(params, inputs, shape), 2));
+      const [documents] = tf.unstack(tf.reshape(memories, [2, 3, -1]));
+      const lengths = tf.mul(tf.norm(documents!, 2, 1), tf.norm(query!));
+      const cosines = tf.div(tf.sum(tf.mul(documents!, query!), 1), lengths);
+      expectClose(cosines, tf.reshape(tf.slice(scores, [0, 0], [1, 3]), [3]), { absolute: 1e-5 });
+    });
+    expectNoLeaks(() => compressQuestions(params, inputs, shape));
+    tf.dispose(inputs);
   });
 });
 

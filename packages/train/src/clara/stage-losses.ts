@@ -126,10 +126,20 @@ export function scoreDocuments(
 ): { scores: tf.Tensor2D; memories: tf.Tensor4D } {
   return tf.tidy(() => {
     const memories = noGrad(() => compressDocuments(params, inputs, shape).memories); // [B, N, M, D]
-    const options = { ...decodeOptions("query", params, shape, dropout), memoryTokens: shape.memoryTokens };
-    const query = compressRows(params.base, inputs.question, inputs.questionMask, options).memory; // [B, M, D]
+    const query = compressQuestions(params, inputs, shape, { dropout }); // [B, M, D]
     return { scores: cosineScores(flattenMemories(query), flattenMemories(memories)), memories };
   });
+}
+
+/** Memories [B, M, D] of the questions, as the query reasoner reads them. @throws ClaraError "shape" when the inputs disagree. */
+export function compressQuestions(
+  params: ClaraParams,
+  { question, questionMask }: Pick<SelectionInputs, "question" | "questionMask">,
+  shape: ClaraShape,
+  { dropout }: StageLossOptions = {},
+): tf.Tensor3D {
+  const options = { ...decodeOptions("query", params, shape, dropout), memoryTokens: shape.memoryTokens };
+  return tf.tidy(() => compressRows(params.base, question, questionMask, options).memory);
 }
 
 /** Memories [B, N, M, D] of the documents, and states [B·N, S-M, D] with mask [B·N, S-M] of what they stand for. */
@@ -155,19 +165,27 @@ export function compressDocuments(
   });
 }
 
-/** Mean cross-entropy of the labelled tokens, given memories [B, k, M, D] in the prompts. */
-function answerLoss(
+/**
+ * The generator's part of both losses: mean cross-entropy of the labelled tokens in nats, given memories [B, k, M, D] in the
+ * prompts, whoever made them.
+ *
+ * @throws ClaraError "shape" when the inputs disagree.
+ */
+export function answerLoss(
   params: ClaraParams,
-  { prompt, promptMask, rows, targets }: GenerationInputs,
+  { prompt, promptMask, rows, targets }: Omit<GenerationInputs, "documents" | "documentMask">,
   memories: tf.Tensor4D,
   shape: ClaraShape,
-  { dropout }: StageLossOptions,
+  { dropout }: StageLossOptions = {},
 ): tf.Scalar {
   const { B, T } = dims("clara: prompt", prompt, ["B", "T"]);
-  const embeds = placeMemories(embedTokens(params.base, prompt), prompt, memories, shape); // [B, T, D]
-  const states = decode(params.base, { embeds, mask: promptMask }, decodeOptions("generator", params, shape, dropout));
-  const read = tf.gather(tf.reshape(states, [B * T, states.shape[2]]) as tf.Tensor2D, rows); // [L, D]
-  return crossEntropy(decoderLogits(params.base, read), targets);
+  return tf.tidy(() => {
+    const embeds = placeMemories(embedTokens(params.base, prompt), prompt, memories, shape); // [B, T, D]
+    const options = decodeOptions("generator", params, shape, dropout);
+    const states = decode(params.base, { embeds, mask: promptMask }, options);
+    const read = tf.gather(tf.reshape(states, [B * T, states.shape[2]]) as tf.Tensor2D, rows); // [L, D]
+    return crossEntropy(decoderLogits(params.base, read), targets);
+  });
 }
 
 /** Seeds of the roles' dropout: far enough apart for every linear map of a decoder to have its own. */

@@ -1,0 +1,114 @@
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { checkTables, inspect } from "./inspect.ts";
+import {
+  tinyAdapters,
+  tinyBase,
+  tinyConfigFile,
+  tinyTables,
+  tinyTokenizerFile,
+  writeTinyBase,
+  writeTinyCheckpoint,
+} from "./tiny-checkpoint.testing.ts";
+
+let folder: string;
+const at = (name: string): string => join(folder, name);
+const kept = mkdtempSync(join(tmpdir(), "clara-import-kept-"));
+beforeAll(() => {
+  writeTinyBase(join(kept, "base"));
+  writeTinyCheckpoint(join(kept, "checkpoint"));
+});
+afterAll(() => rmSync(kept, { recursive: true }));
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "clara-import-"));
+  cpSync(kept, folder, { recursive: true });
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+/** `base` "" leaves --base out. */
+async function look(path = "checkpoint", base = "base"): Promise<ReturnType<typeof inspect>> {
+  const inspected = inspect(at(path), { base: base === "" ? undefined : at(base), precision: "int4" });
+  try {
+    await checkTables(inspected);
+  } finally {
+    inspected.close();
+  }
+  return inspected;
+}
+
+const json = (path: string, change: object): void =>
+  writeFileSync(at(path), JSON.stringify({ ...JSON.parse(readFileSync(at(path), "utf8")), ...change }));
+
+describe("what is imported all the same", () => {
+  it("has fields that nobody knows, and they are listed", async () => {
+    json("checkpoint/config.json", { shiny: 1 });
+    json("base/config.json", { novelty: true });
+    const { decoder, checkpoint } = await look();
+    expect([decoder.unknownFields, checkpoint!.unknownFields]).toEqual([["novelty"], ["shiny"]]);
+  });
+
+  it("has the checkpoint's form of the tokenizer where that is the same vocabulary, and else the base's", async () => {
+    const { normalizer: _, ...rest } = tinyTokenizerFile;
+    const metaspace = { ...rest, pre_tokenizer: { type: "Metaspace", replacement: "▁", prepend_scheme: "first" } };
+    writeFileSync(at("checkpoint/tokenizer.json"), JSON.stringify(metaspace));
+    const own = await look();
+    expect(JSON.parse(new TextDecoder().decode(own.tokenizer.tokenizer))).toEqual(metaspace);
+    expect(own.tokenizer.notes[0]).toContain("with the same vocabulary; it is used");
+    const vocab = { ...tinyTokenizerFile.model.vocab, q: 0 };
+    writeFileSync(at("checkpoint/tokenizer.json"), JSON.stringify({ ...rest, model: { ...rest.model, vocab } }));
+    const base = await look();
+    expect(JSON.parse(new TextDecoder().decode(base.tokenizer.tokenizer))).toEqual(tinyTokenizerFile);
+    expect(base.tokenizer.notes[0]).toContain("has another vocabulary than the base model's, which is used");
+  });
+
+  it("has the checkpoint's chat template, and a difference is said", async () => {
+    writeFileSync(at("checkpoint/chat_template.jinja"), "{{ messages[0].content }}!");
+    const { tokenizer } = await look();
+    expect(tokenizer.template).toBe("{{ messages[0].content }}!");
+    expect(tokenizer.notes.join()).toContain("writes other prompts than the base model's");
+    rmSync(at("checkpoint/chat_template.jinja"));
+    json("base/tokenizer_config.json", { chat_template: undefined });
+    await expect(look()).rejects.toThrow("there is no chat template, here or in the base");
+  });
+
+  it("has copies of the tables beside its adapters, or fewer adapters than its stage", async () => {
+    const copies = Object.entries(tinyTables()).map(([name, table]) => [`encoder_adapter/${name}`, table]);
+    writeTinyCheckpoint(at("checkpoint"), {
+      adapters: { ...tinyAdapters(["compressor"]), ...Object.fromEntries(copies) },
+    });
+    const { clara, files } = await look();
+    expect(clara!.adapters).toEqual(["compressor"]);
+    expect(files[1]!.parts).toHaveLength(2 * 7 * 2);
+  });
+
+  it("has one table for words and head where the base has", async () => {
+    const tied = { ...tinyConfigFile, model_type: "qwen2", tie_word_embeddings: true };
+    writeTinyBase(at("tied"), tied);
+    const tables = tinyTables(tinyBase(tied));
+    const words = tables["model.embed_tokens.weight"]!;
+    writeTinyCheckpoint(at("checkpoint"), {
+      adapters: tinyAdapters(undefined, tied),
+      tables: { "model.embed_tokens.weight": words, "lm_head.weight": words },
+    });
+    const { files } = await look("checkpoint", "tied");
+    expect(files[0]!.parts.some(({ name }) => name === "head")).toBe(false);
+    writeTinyCheckpoint(at("checkpoint"), { adapters: tinyAdapters(undefined, tied), tables });
+    await expect(look("checkpoint", "tied")).rejects.toThrow(/lm_head\.weight: 5 of the 296 rows/);
+  });
+
+  it("is a decoder of each family, without adapters", async () => {
+    for (const family of [
+      { model_type: "llama" },
+      { model_type: "qwen2", tie_word_embeddings: true },
+      { model_type: "qwen3", head_dim: 24 },
+    ]) {
+      writeTinyBase(at("own"), { ...tinyConfigFile, ...family });
+      const { kind, files, whole } = await look("own", "");
+      expect([kind, files.length]).toEqual(["decoder", 1]);
+      // Rows of 48 numbers are no whole blocks of 32.
+      expect(whole.length).toBe(family.model_type === "qwen3" ? 2 : 0);
+    }
+  });
+});
