@@ -37,19 +37,24 @@ export function quantizeNBits(
   }
   const packed = new Int32Array(weight.length / each);
   const scales = new Float32Array(weight.length / blockSize);
+  // Plain loops: a model has billions of entries.
   for (let block = 0; block < scales.length; block++) {
     const start = block * blockSize;
-    const entries = weight.subarray(start, start + blockSize);
-    const extreme = entries.reduce((most, entry) => (Math.abs(entry) > Math.abs(most) ? entry : most), 0);
-    if (!entries.every(Number.isFinite)) {
-      throw new ClaraError("weights", `quantizeNBits: entries ${start} to ${start + blockSize - 1} are not all finite`);
+    const end = start + blockSize;
+    let extreme = 0;
+    let sum = 0;
+    for (let at = start; at < end; at++) {
+      const entry = weight[at]!;
+      if (Math.abs(entry) > Math.abs(extreme)) extreme = entry;
+      sum += entry * 0; // NaN when one of them is not finite
     }
+    if (sum !== 0) throw new ClaraError("weights", `quantizeNBits: entries ${start} to ${end - 1} are not all finite`);
     const [wide, even] = [Math.fround(-extreme / middle), Math.fround(Math.abs(extreme) / (middle - 1))];
-    const scale = squaredError(entries, wide, middle) <= squaredError(entries, even, middle) ? wide : even;
+    const better = squaredError(weight, start, end, wide, middle) <= squaredError(weight, start, end, even, middle);
+    const scale = better ? wide : even;
     scales[block] = scale;
-    for (const [i, entry] of entries.entries()) {
-      const at = start + i;
-      packed[Math.floor(at / each)]! |= (level(entry, scale, middle) + middle) << (bits * (at % each));
+    for (let at = start; at < end; at++) {
+      packed[Math.floor(at / each)]! |= (level(weight[at]!, scale, middle) + middle) << (bits * (at % each));
     }
   }
   return { packed, scales };
@@ -59,6 +64,11 @@ function level(entry: number, scale: number, middle: number): number {
   return scale === 0 ? 0 : Math.min(middle - 1, Math.max(-middle, Math.round(entry / scale)));
 }
 
-function squaredError(entries: Float32Array, scale: number, middle: number): number {
-  return entries.reduce((sum, entry) => sum + (entry - level(entry, scale, middle) * scale) ** 2, 0);
+function squaredError(weight: Float32Array, start: number, end: number, scale: number, middle: number): number {
+  let sum = 0;
+  for (let at = start; at < end; at++) {
+    const entry = weight[at]!;
+    sum += (entry - level(entry, scale, middle) * scale) ** 2;
+  }
+  return sum;
 }
