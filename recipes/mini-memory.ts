@@ -10,13 +10,13 @@ const recipe: Recipe = {
   name: "mini-memory",
   stage: "instruction",
   about: "A reader of memories: chooses windows, and answers without reading text.",
-  steps: 800,
+  steps: 2000,
   seed: 9,
   optimizer: {
     learningRate: 3e-4,
     schedule: "trapezoid",
     warmupSteps: 50,
-    decaySteps: 400,
+    decaySteps: 800,
     weightDecay: 0.01,
     clipNorm: 1,
   },
@@ -37,9 +37,10 @@ const recipe: Recipe = {
     const qed = readQed(await context.read("qed"));
     return memoryTask(context, {
       records: [...squad, ...qed, ...qed],
-      seed: 9,
+      seed: context.seed,
       batchSize: 32,
-      rates: [4, 8, 16, 16, 32],
+      together: 4,
+      rates: [4, 4, 8, 16, 16, 32],
       astray: 0.3,
       memoryLayers: 4,
     });

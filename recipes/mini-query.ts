@@ -30,7 +30,7 @@ const recipe: Recipe = {
     const qed = readQed(await context.read("qed"));
     return queryTask(context, {
       records: [...squad, ...qed, ...qed, ...qed],
-      seed: 13,
+      seed: context.seed,
       batchSize: 64,
       groupSize: 16,
       strangers: 24,

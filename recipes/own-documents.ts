@@ -25,7 +25,7 @@ const recipe: Recipe = {
     const records = readSpanLines(await context.read("pairs"));
     return readingTask(context, {
       records,
-      seed: 17,
+      seed: context.seed,
       batchSize: 32,
       mix: { whole: 0.45, windows: 0.2, other: 0.15, removed: 0.1, changed: 0.1 },
       frozenLayers: 2,

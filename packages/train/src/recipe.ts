@@ -66,6 +66,8 @@ export interface RecipeContext {
   readonly engine: Engine;
   /** The model that training starts from. */
   readonly model: TrainableModel;
+  /** The recipe's, or the one that a run was given instead. */
+  readonly seed: number;
   /** Bytes of one of the recipe's data files, unpacked. */
   read(name: string): Promise<Uint8Array>;
 }

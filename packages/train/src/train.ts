@@ -3,7 +3,7 @@ import { decodeCheckpoint, encodeCheckpoint } from "./checkpoint.ts";
 import { type Recipe, type RecipeContext, scheduleOf } from "./recipe.ts";
 import { type TrainingStep, trainSteps } from "./train-steps.ts";
 
-export interface TrainOptions extends RecipeContext {
+export interface TrainOptions extends Omit<RecipeContext, "seed"> {
   /** Instead of the recipe's: a trial, or a longer run. */
   readonly steps?: number | undefined;
   /** Bytes of a checkpoint of this recipe: the run goes on there as if it had never stopped. */
@@ -29,7 +29,7 @@ export interface RecipeStep extends TrainingStep {
 export async function* train(recipe: Recipe, options: TrainOptions): AsyncGenerator<RecipeStep, void, void> {
   const { engine, steps = recipe.steps, resume, signal } = options;
   const from = resume && decodeCheckpoint(resume, recipe.name);
-  const task = await recipe.build(options);
+  const task = await recipe.build({ ...options, seed: recipe.seed });
   const stores = task.params;
   const trainer = await engine.trainer(task.loss, task.specs, {
     params: stores,

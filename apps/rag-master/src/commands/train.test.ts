@@ -40,7 +40,7 @@ async function killedAfter(lines: number, args: readonly string[], log: string):
 
 describe("train", () => {
   it("resumes after kill -9 to the bytes of a run that was never stopped", async () => {
-    const whole = await run(...train, "--out", "whole", "--checkpoint-minutes", "0", "--json");
+    const whole = await run(...train, "--seed", "7", "--out", "whole", "--checkpoint-minutes", "0", "--json");
     expect(whole.code, whole.stderr).toBe(0);
     expect(JSON.parse(whole.stdout)).toMatchObject({
       recipe: "line",
@@ -51,7 +51,8 @@ describe("train", () => {
       examples: 240,
     });
     const killed = [...train, "--out", "killed", "--checkpoint-minutes", "0"];
-    expect(await killedAfter(15, killed, at("killed/log.jsonl"))).toBe("SIGKILL");
+    // The seed is the run's own from then on.
+    expect(await killedAfter(15, [...killed, "--seed", "7"], at("killed/log.jsonl"))).toBe("SIGKILL");
     expect(existsSync(at("killed/checkpoint.safetensors"))).toBe(true);
     expect(existsSync(at("killed/config.json"))).toBe(false);
     expect(await killedAfter(35, [...killed, "--resume"], at("killed/log.jsonl"))).toBe("SIGKILL");
@@ -104,6 +105,7 @@ describe("train", () => {
     [["--data", "points=gone.json"], 1, /gone\.json: no such file; it is the recipe's "points"/],
     [["--checkpoint-minutes", "soon"], 2, /--checkpoint-minutes: needs a number of at least 0, got "soon"/],
     [["train", "mini-reader", "--steps", "100"], 2, /100 steps are too few .* at least 1550 are needed/],
+    [["--seed", "-1"], 2, /--seed: needs a whole number from 0, got "-1"/],
     [["--steps", "0"], 2, /--steps: needs a whole number from 1, got "0"/],
     [["--resume", "--out", "fresh"], 2, /fresh has no run\.json, so no run to go on with/],
   ])("refuses %j", async (args, code, message) => {

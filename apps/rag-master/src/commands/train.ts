@@ -17,6 +17,7 @@ interface Flags {
   readonly data?: string[];
   readonly model?: string;
   readonly steps?: string;
+  readonly seed?: string;
   readonly resume?: boolean;
   readonly dryRun?: boolean;
   readonly checkpointMinutes: string;
@@ -35,6 +36,7 @@ export function addTrain(program: Command, context: CommandContext): void {
     .option("--data <name=path...>", "another file for one that the recipe reads")
     .option("--model <dir>", "model folder to start from (default: the embedded model)")
     .option("--steps <n>", "steps in all, instead of the recipe's")
+    .option("--seed <n>", "of all that is drawn at random, instead of the recipe's")
     .option("--resume", "go on from the folder's last checkpoint, bit for bit")
     .option("--dry-run", "a few steps, and what the whole run will take; nothing is written")
     .option("--checkpoint-minutes <n>", "minutes from one checkpoint to the next; 0: after every step", "3")
@@ -47,10 +49,12 @@ export function addTrain(program: Command, context: CommandContext): void {
       const steps = integer("--steps", flags.steps, { min: 1 });
       const checkpointMinutes = minutes(flags.checkpointMinutes);
       const found = loadRecipe(name, recipeFolder());
-      const loaded = { ...found, recipe: { ...found.recipe, data: withPaths(found.recipe.data, flags.data ?? []) } };
-      scheduleOf(loaded.recipe.optimizer, steps ?? loaded.recipe.steps); // too few steps are refused before anything is read
-      const out = flags.out ?? `runs/${loaded.recipe.name}`;
+      scheduleOf(found.recipe.optimizer, steps ?? found.recipe.steps); // too few steps are refused before anything is read
+      const out = flags.out ?? `runs/${found.recipe.name}`;
       const folder = flags.dryRun ? undefined : openRunFolder(out, flags.resume ?? false);
+      const seed = integer("--seed", flags.seed, { min: 0 }) ?? folder?.identity?.recipe.seed ?? found.recipe.seed;
+      const data = withPaths(found.recipe.data, flags.data ?? []);
+      const loaded = { ...found, recipe: { ...found.recipe, seed, data } };
       await checkData(loaded.recipe.data);
       const model = await readStartingModel(flags.model);
       const { terminal, cache, runtime } = context;

@@ -10,7 +10,7 @@ const recipe: Recipe = {
   seed: 3,
   optimizer: { learningRate: 0.05, schedule: "cosine", warmupSteps: 10, weightDecay: 0.01, clipNorm: 1 },
   data: { points: { path: "points.json", about: "four numbers, made up", licence: "CC0-1.0" } },
-  async build({ engine, read }: RecipeContext) {
+  async build({ engine, read, seed }: RecipeContext) {
     const line: number[] = JSON.parse(new TextDecoder().decode(await read("points")));
     const params = await engine.params({ w: { shape: [4, 1], data: new Float32Array(4) } }, { trainable: true });
     return {
@@ -22,7 +22,7 @@ const recipe: Recipe = {
       params: [params],
       *batches({ epoch, cursor }) {
         for (; ; cursor++) {
-          const { next } = random(7, epoch, cursor);
+          const { next } = random(seed, epoch, cursor);
           const x = Float32Array.from({ length: 16 }, next);
           const y = Float32Array.from({ length: 4 }, (_, i) =>
             line.reduce((sum, factor, j) => sum + factor * x[4 * i + j]!, 0),
