@@ -79,8 +79,10 @@ export async function answer(
   config: RagConfig,
   options: AnswerOptions = {},
 ): Promise<Answer> {
-  const { context = usualContext(config), draft = false, signal, onToken } = options;
+  const { context = usualContext(config, model), draft = false, signal, onToken } = options;
   checkQuestion(question);
+  checkContext(context, model);
+  const { minScore, minConfidence, allowOutOfContext } = thresholds(config, model);
   const clock = stopwatch();
   const steps: Steps = { question, clock, decisions: [], ranked: [] };
 
@@ -93,11 +95,12 @@ export async function answer(
 
   const overlap = overlapWith(question, englishAnalyzer, corpus.sparse.idf, corpus.size);
   const candidates = hits.map((hit) => ({ hit, passage: corpus.passage(hit.id), memory: corpus.memory(hit.id) }));
-  steps.ranked = await rerank(vector, candidates, { k: config.reranking.topK, fit: model.support, overlap });
+  const { support: fit, closeness } = model;
+  steps.ranked = await rerank(asked, candidates, { k: config.reranking.topK, fit, closeness, overlap });
   clock.lap("rerank");
 
   const best = steps.ranked[0]?.score ?? 0;
-  const found = check(steps, retrievalRail(best, { ...config.reranking, ...config.guardrails }));
+  const found = check(steps, retrievalRail(best, { minScore, allowOutOfContext }));
   if (!found && !draft) return refusal(steps);
 
   const evidence = steps.ranked.map(({ passage, score }) => ({
@@ -115,11 +118,13 @@ export async function answer(
     ...(signal && { signal }),
   });
   clock.lap("firstToken");
-  if (generated === null)
+  if (generated === null) {
+    const nothing = retrievalRail(0, { minScore, allowOutOfContext: false });
     return refusal({
       ...steps,
-      decisions: [...steps.decisions, retrievalRail(0, { ...config.reranking, allowOutOfContext: false })],
+      decisions: [...steps.decisions, { ...nothing, pass: false, reason: "out_of_context" }],
     });
+  }
   steps.generated = generated;
 
   steps.citations = generated.quotes.slice(0, config.citations.max).map((quote) => {
@@ -128,7 +133,7 @@ export async function answer(
   });
   const passed =
     found &&
-    check(steps, generationRail(generated.confidence, config.guardrails)) &&
+    check(steps, generationRail(generated.confidence, { minConfidence })) &&
     check(steps, citationRail(steps.citations, config.guardrails)) &&
     check(steps, outputRail(generated.answer, config.guardrails.output));
   if (!passed) return refusal(steps);
@@ -143,10 +148,31 @@ export function checkQuestion(question: string): void {
     throw new ClaraError("input", 'the question is empty; ask something, as in: ask "What does the jacket cost?"');
 }
 
-/** What is read when nothing else is asked for: windows, whole passages where expansion is `always` or compression off. */
-export function usualContext({ compression, expansion }: RagConfig): Context {
+/**
+ * What is read when nothing else is asked for: whole passages where expansion is `always` or compression off, nothing where it is
+ * `never`, and otherwise windows, with a model that can read them.
+ */
+export function usualContext({ compression, expansion }: RagConfig, { contexts }: Pick<Model, "contexts">): Context {
   if (!compression.enabled || expansion.when === "always") return "text";
-  return expansion.when === "never" ? "memory" : "mixed";
+  if (expansion.when === "never") return "memory";
+  return contexts.includes("mixed") ? "mixed" : contexts[0]!;
+}
+
+/** @throws ClaraError "unsupported" when the model does not answer from this. */
+function checkContext(context: Context, { id, contexts }: Model): void {
+  if (contexts.includes(context)) return;
+  const instead = `it takes ${contexts.join(" or ")}: look at --context, expansion.when and compression.enabled`;
+  throw new ClaraError("unsupported", `ask: ${id} does not answer from context ${context}; ${instead}`);
+}
+
+/** What the rails need. A model whose scores are no probabilities is not held to any: they are in the record. */
+function thresholds(
+  { reranking, guardrails }: RagConfig,
+  { calibrated }: Model,
+): { minScore: number; minConfidence: number; allowOutOfContext: boolean } {
+  const { allowOutOfContext } = guardrails;
+  if (!calibrated) return { minScore: 0, minConfidence: 0, allowOutOfContext };
+  return { minScore: reranking.minScore, minConfidence: guardrails.minConfidence, allowOutOfContext };
 }
 
 export function hybridOf({ sparse, dense }: Corpus, { retrieval }: RagConfig): ReturnType<typeof hybrid> {

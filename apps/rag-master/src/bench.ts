@@ -3,7 +3,6 @@ import { percentile } from "@clara/evaluation";
 import { answer } from "./answer.ts";
 import type { RagConfig } from "./config/index.ts";
 import { corpusOf } from "./corpus.ts";
-import { passageTokens } from "./corpus-of-texts.ts";
 import { findFiles, loadFile } from "./loaders/index.ts";
 import type { Model } from "./model.ts";
 import { splitDocument } from "./split/index.ts";
@@ -52,11 +51,9 @@ export async function bench(paths: readonly string[], options: BenchOptions): Pr
   const model = await open();
   const startMs = performance.now() - started;
   try {
-    const tokens = (text: string): number => model.tokenizer.encode(text).ids.length;
+    const splitting = { tokens: model.tokenizer.count, maxTokens: model.passageTokens };
     const documents: Document[] = loaded.map(({ document }) => document);
-    const passages: Passage[] = loaded.flatMap(({ document, blocks }) =>
-      splitDocument(document, blocks, { tokens, maxTokens: passageTokens }),
-    );
+    const passages: Passage[] = loaded.flatMap(({ document, blocks }) => splitDocument(document, blocks, splitting));
     if (passages.length === 0)
       throw new ClaraError("input", `bench: ${paths.join(", ")}: there is no text to compress`);
     const { rate } = config.compression;
@@ -69,7 +66,7 @@ export async function bench(paths: readonly string[], options: BenchOptions): Pr
       ...(signal && { signal }),
     });
     const seconds = (performance.now() - compressing) / 1000;
-    const read = memories.reduce((sum, memory) => sum + memory.tokens.reduce((a, b) => a + b, 0), 0);
+    const read = passages.reduce((sum, { title, text }) => sum + model.tokenizer.count(`${title}\n${text}`), 0);
 
     const corpus = await corpusOf(documents, passages, memories, model.memoryBits);
     const queryMs: number[] = [];

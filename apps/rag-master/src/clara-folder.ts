@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { createReadStream, existsSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { ClaraError, type Weights } from "@clara/core";
+import type { Calibration } from "@clara/mini";
 import {
   type ClaraTokenizer,
   chatTemplate,
@@ -25,6 +26,9 @@ import { explained } from "./import/stored-decoder.ts";
 const fileKinds = ["base", "adapters", "tokenizer", "tokenizerConfig", "chatTemplate"] as const;
 type FileKind = (typeof fileKinds)[number];
 
+/** The two fits of a model's `calibration` that CLaRa has a use for. */
+export type ClaraCalibration = Pick<Calibration, "support" | "confidence">;
+
 /** A model folder of `import`: a decoder, and what makes a CLaRa of it. */
 export interface ClaraFolder {
   readonly folder: string;
@@ -37,6 +41,10 @@ export interface ClaraFolder {
   readonly decoder: DecoderConfig;
   /** Undefined for a decoder that is no CLaRa yet. */
   readonly clara: ClaraSettings | undefined;
+  /** What turns scores into probabilities, for who has fitted it: `import` writes none. */
+  readonly calibration: ClaraCalibration | undefined;
+  /** Of each file, as config.json states it. */
+  readonly sha256: { readonly [Kind in FileKind]?: string } & { readonly base: string; readonly tokenizer: string };
   /** `base` can be mapped: `engine.params({ file })`. */
   readonly paths: { readonly [Kind in FileKind]?: string } & {
     readonly base: string;
@@ -80,7 +88,7 @@ export async function readClaraFolder(
   if (!precisions.includes(precision as Precision)) fail(`precision must be one of ${precisions.join(", ")}`);
   const decoder = explained(path, () => parseDecoderConfig(json.decoder));
   const clara = kind === "clara" ? claraSettings(json.clara, fail) : undefined;
-  const { paths, entries } = filesOf(folder, json.files, fail);
+  const { paths, sha256, entries } = filesOf(folder, json.files, fail);
   if (clara && !paths.adapters) fail("files.adapters is missing");
   checkBase(paths.base, decoder, clara);
   if (verify) for (const [file, entry] of entries) await verifyHash(file, entry.sha256);
@@ -101,6 +109,8 @@ export async function readClaraFolder(
     precision: precision as Precision,
     decoder,
     clara,
+    calibration: json.calibration === undefined ? undefined : calibrationOf(json.calibration, fail),
+    sha256,
     paths,
     bytes: entries.reduce((sum, [, { bytes }]) => sum + bytes, 0),
     tokenizer,
@@ -127,6 +137,16 @@ function claraSettings(value: unknown, fail: (problem: string) => never): ClaraS
   return clara as unknown as ClaraSettings;
 }
 
+function calibrationOf(value: unknown, fail: (problem: string) => never): ClaraCalibration {
+  const fits = (value ?? {}) as Record<string, Record<string, unknown> | undefined>;
+  const numbers = { support: ["bias", "best", "mean", "overlap"], confidence: ["bias", "margin", "support"] };
+  for (const [fit, names] of Object.entries(numbers)) {
+    if (names.every((name) => Number.isFinite(fits[fit]?.[name]))) continue;
+    fail(`calibration.${fit} must have the numbers ${names.join(", ")}`);
+  }
+  return value as ClaraCalibration;
+}
+
 interface Entry {
   readonly name: string;
   readonly sha256: string;
@@ -137,7 +157,7 @@ function filesOf(
   folder: string,
   files: unknown,
   fail: (problem: string) => never,
-): { paths: ClaraFolder["paths"]; entries: [path: string, Entry][] } {
+): Pick<ClaraFolder, "paths" | "sha256"> & { entries: [path: string, Entry][] } {
   const named = (files ?? {}) as Partial<Record<string, Entry>>;
   const found = fileKinds.flatMap((kind): [FileKind, string, Entry][] => {
     const entry = named[kind];
@@ -154,8 +174,13 @@ function filesOf(
     }
     return [[kind, path, entry]];
   });
-  const paths = Object.fromEntries(found.map(([kind, path]) => [kind, path]));
-  return { paths: paths as unknown as ClaraFolder["paths"], entries: found.map(([, path, entry]) => [path, entry]) };
+  const ofEach = (value: (path: string, entry: Entry) => string): object =>
+    Object.fromEntries(found.map(([kind, path, entry]) => [kind, value(path, entry)]));
+  return {
+    paths: ofEach((path) => path) as ClaraFolder["paths"],
+    sha256: ofEach((_, { sha256 }) => sha256) as ClaraFolder["sha256"],
+    entries: found.map(([, path, entry]) => [path, entry]),
+  };
 }
 
 /** Every tensor is there, whole or packed, and the table has a row for each token. */

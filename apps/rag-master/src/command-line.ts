@@ -9,6 +9,7 @@ import { addDoctor } from "./commands/doctor.ts";
 import { addEngine } from "./commands/engine.ts";
 import { addEvaluate } from "./commands/evaluate-command.ts";
 import { addEvaluateRetrieval } from "./commands/evaluate-retrieval-command.ts";
+import { addExplain } from "./commands/explain.ts";
 import { addImport } from "./commands/import.ts";
 import { addIndex } from "./commands/index-command.ts";
 import { addSearch } from "./commands/search.ts";
@@ -39,6 +40,7 @@ const commands = [
   addSearch,
   addEvaluate,
   addEvaluateRetrieval,
+  addExplain,
   addConfig,
   addDoctor,
   addBench,

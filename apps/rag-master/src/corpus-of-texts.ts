@@ -4,9 +4,6 @@ import { type Corpus, corpusOf } from "./corpus.ts";
 import type { Model } from "./model.ts";
 import { splitDocument } from "./split/index.ts";
 
-/** Tokens of one passage at most: what MiniLM was trained on, less the title's. */
-export const passageTokens = 200;
-
 /** A document given with a question: its text, or the text with a name to cite it by. */
 export type GivenDocument = string | { readonly id?: string; readonly title?: string; readonly text: string };
 
@@ -35,15 +32,12 @@ export async function corpusOfTexts(
   const ids = new Set(documents.map(({ id }) => id));
   if (ids.size !== documents.length)
     throw new ClaraError("input", "query: two documents have the same id; ids are how citations name them");
-  const tokens = (text: string) => model.tokenizer.encode(text).ids.length;
+  const splitting = { tokens: model.tokenizer.count, maxTokens: model.passageTokens };
   const passages = documents.flatMap((document) => {
     const start = bodyStart(document);
     const { id, title, text } = document;
     return split
-      ? splitDocument(document, [{ start, end: text.length, heading: [], kind: "prose" }], {
-          tokens,
-          maxTokens: passageTokens,
-        })
+      ? splitDocument(document, [{ start, end: text.length, heading: [], kind: "prose" }], splitting)
       : [{ id, document: id, title, text: text.slice(start), start, end: text.length, metadata: {} }];
   });
   const memories = await model.compressor.compress(passages, { rate });

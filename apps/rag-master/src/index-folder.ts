@@ -4,7 +4,6 @@ import { type QuantizedMemory, quantizeMemory } from "@clara/compressor";
 import { type Document, type Passage, throwIfAborted } from "@clara/core";
 import { memoryBytes, type PackIdentity, readPackText, writePack } from "@clara/pack";
 import { englishAnalyzer } from "@clara/retrieval";
-import { passageTokens } from "./corpus-of-texts.ts";
 import { type FoundFile, findFiles, loadFile } from "./loaders/index.ts";
 import type { Model } from "./model.ts";
 import { openPrevious } from "./open-previous.ts";
@@ -104,8 +103,8 @@ export async function indexFolder(
         fresh.push({
           document,
           passages: splitDocument(document, blocks, {
-            tokens: (text) => model.tokenizer.encode(text).ids.length,
-            maxTokens: passageTokens,
+            tokens: model.tokenizer.count,
+            maxTokens: model.passageTokens,
           }),
         });
         for (const note of loaded.notes) notes.push({ path: file.id, note });

@@ -5,6 +5,7 @@ export type { GivenDocument } from "./corpus-of-texts.ts";
 export type { EngineChoice } from "./engine.ts";
 export type { Decision, RefusalReason } from "./guardrails.ts";
 export type { IndexReport } from "./index-folder.ts";
+export type { CutText } from "./model.ts";
 export {
   createRagMaster,
   type RagAnswer,

@@ -1,23 +1,20 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type Compressor, createCompressor, type MemoryBits } from "@clara/compressor";
-import { ClaraError, type Generator, type Weights } from "@clara/core";
+import { type Compressor, createCompressor, type MemoryBits, maxCosine, type NearToken } from "@clara/compressor";
+import { ClaraError, type Context, type Generator, type Weights } from "@clara/core";
 import type { Engine } from "@clara/engine";
 import { type MemoryReader, memoryReader, quoteGenerator, spanHead } from "@clara/generator";
 import { type Calibration, mini } from "@clara/mini";
-import {
-  bertEmbeddings,
-  bertEncoder,
-  type Encoder,
-  parseBertConfig,
-  readWeights,
-  type Tokenizer,
-  wordPiece,
-} from "@clara/model";
+import { bertEmbeddings, bertEncoder, type Encoder, parseBertConfig, readWeights, wordPiece } from "@clara/model";
+import { readClaraFolder } from "./clara-folder.ts";
+import { claraModel } from "./clara-model.ts";
 import type { RagConfig } from "./config/index.ts";
 import { type OpenEngineOptions, openEngine } from "./engine.ts";
+import { readConfig } from "./import/small-files.ts";
 import { documentSideOf } from "./memory-id.ts";
 import { type ModelFolder, readModelFolder } from "./model-folder.ts";
-import type { SupportFit } from "./rerank.ts";
+import type { Closeness, SupportFit } from "./rerank.ts";
 
 /** Everything that depends on which weights are loaded. */
 export interface Model {
@@ -25,41 +22,84 @@ export interface Model {
   readonly id: string;
   /** Of what documents are compressed with: packs made by another are refused. Readers may change without it. */
   readonly memoryId: string;
-  readonly tokenizer: Tokenizer;
+  readonly tokenizer: { readonly id: string; count(text: string): number };
+  /** Tokens of one passage at most: what the model reads at once, less room for a title. */
+  readonly passageTokens: number;
   /** Width `d` of memories. */
   readonly width: number;
   /** Bits of one number of a memory, in packs and wherever else memories are kept. */
   readonly memoryBits: MemoryBits;
   readonly compressor: Compressor;
+  /** How memories are compared with a question. */
+  readonly closeness: Closeness;
   readonly generator: Generator;
+  /** What it answers from. */
+  readonly contexts: readonly Context[];
   /** Reads memories without their text, where the model can. */
   readonly memories: MemoryReader | undefined;
   readonly support: SupportFit;
+  /** Whether scores and confidences are probabilities, so that a threshold for them means something. */
+  readonly calibrated: boolean;
+  /** What the vectors of a question mean, where words can be named for them. */
+  readonly lens: Lens | undefined;
   /** Where it runs. */
   readonly engine: Pick<Engine, "name" | "details" | "passedOver">;
   dispose(): Promise<void>;
 }
 
+/** The words nearest to each vector of a question. */
+export interface Lens {
+  /** @param states of `compressor.query`. @returns [M] lists, best first */
+  near(states: Float32Array, options: { readonly top: number; readonly table: LensTable }): NearWord[][];
+  /** Whether questions have an adapter of their own; otherwise they are read as documents are. */
+  readonly ownAdapter: boolean;
+}
+
+/** The table that vectors are compared with: of the words that are written, or of those that are read. */
+export type LensTable = "output" | "input";
+
+export interface NearWord extends NearToken {
+  readonly word: string;
+}
+
+/** A text that was longer than the model reads: its end is in no memory. */
+export interface CutText {
+  readonly text: string;
+  /** Counted up to 1,000. */
+  readonly lostTokens: number;
+}
+
 export interface LoadModelOptions extends OpenEngineOptions {
+  /** Told how many texts were read, and which of them lost their ends; the embedded model reads all of every text. */
+  readonly onRead?: ((texts: number, cut: readonly CutText[]) => void) | undefined;
   /** The embedded model's folder. @default in @clara/mini */
   readonly embedded?: string;
 }
 
 /**
- * Loads the model that the configuration names into an engine: two transformers over one table of words, and a small
- * reader of memories.
+ * Loads the model that the configuration names into an engine: the embedded one and those of `train` (two transformers over one
+ * table of words, and a small reader of memories), or a CLaRa of `import` (one decoder in three roles).
  *
  * @throws ClaraError "config" for a model that is not here, "weights" for a damaged file, "engine" when it cannot run.
  */
 export async function loadModel(
   config: RagConfig,
-  { embedded = fileURLToPath(new URL(".", mini.files.config)), ...engineOptions }: LoadModelOptions = {},
+  { embedded = fileURLToPath(new URL(".", mini.files.config)), onRead, ...engineOptions }: LoadModelOptions = {},
 ): Promise<Model> {
   const folder = folderOf(config.compression.model, embedded);
+  const clara = isImported(folder) ? await readClaraFolder(folder) : undefined;
+  if (clara?.kind === "decoder") {
+    throw new ClaraError(
+      "config",
+      `compression.model: ${folder} is a decoder, the base of a CLaRa and none itself: it has no adapters. Name a folder that ` +
+        "`import CHECKPOINT --base DIR` has made",
+    );
+  }
   // The engine's thread starts while the files are read.
   const starting = openEngine(engineOptions);
   starting.catch(() => {}); // it is awaited below
   try {
+    if (clara) return await claraModel(clara, await starting, config, { onRead });
     const files = await readModelFolder(folder);
     return await assemble(files, await starting, config);
   } catch (error) {
@@ -77,10 +117,16 @@ function folderOf(model: string, embedded: string): string {
   if (/^(?:\.{0,2}|~)[\\/]|^[A-Za-z]:[\\/]/.test(model)) return model;
   throw new ClaraError(
     "config",
-    `compression.model: "${model}" is not on this machine. This version runs the embedded model, "@clara/mini", and model ` +
-      'folders, "./name", as train writes them; published checkpoints (CLaRa-7B: 14 GB of weights, imported once) cannot be imported yet. ' +
+    `compression.model: "${model}" is not on this machine. There are the embedded model, "@clara/mini", and model folders, ` +
+      '"./name", as train and import write them: a published checkpoint (CLaRa-7B: 14 GB of weights) is imported once. ' +
       'Set model: "@clara/mini"',
   );
+}
+
+/** Whether `import` has made the folder, or begun to. */
+function isImported(folder: string): boolean {
+  const path = join(folder, "config.json");
+  return existsSync(path) ? readConfig(path).kind !== undefined : existsSync(join(folder, "import.jsonl"));
 }
 
 async function assemble(files: ModelFolder, engine: Engine, { expansion }: RagConfig): Promise<Model> {
@@ -111,7 +157,9 @@ async function assemble(files: ModelFolder, engine: Engine, { expansion }: RagCo
   return {
     id: files.id,
     memoryId: documentSideOf(files),
-    tokenizer,
+    tokenizer: { id: tokenizer.id, count: (text) => tokenizer.encode(text).ids.length },
+    // What MiniLM was trained on, less the title's.
+    passageTokens: 200,
     width: bottleneck?.width ?? width,
     // A bottleneck has been trained to be rounded so; the states of an encoder that was not lose too much.
     memoryBits: bottleneck ? 2 : 4,
@@ -128,8 +176,12 @@ async function assemble(files: ModelFolder, engine: Engine, { expansion }: RagCo
       neighbours,
       maxTokens,
     }),
+    contexts: memories ? ["mixed", "text", "memory"] : ["mixed", "text"],
+    closeness: ({ vector }, memory) => maxCosine(vector, memory),
     memories,
     support,
+    calibrated: true,
+    lens: undefined,
     engine: { name: engine.name, details: engine.details, passedOver: engine.passedOver },
     // What runs in the engine ends with it.
     dispose: () => engine.dispose(),

@@ -7,7 +7,7 @@ import { type Corpus, corpusOfPack } from "./corpus.ts";
 import { corpusOfTexts, type GivenDocument } from "./corpus-of-texts.ts";
 import type { EngineChoice } from "./engine.ts";
 import { type IndexReport, identityOf, indexFolder } from "./index-folder.ts";
-import { loadModel, type Model } from "./model.ts";
+import { type LoadModelOptions, loadModel, type Model } from "./model.ts";
 
 export interface RagMasterOptions {
   /** A file like rag_config.yaml, or the settings themselves. @default the defaults of the documentation */
@@ -18,6 +18,8 @@ export interface RagMasterOptions {
   readonly engine?: EngineChoice | "auto";
   /** Threads of one run. @default the machine's cores, at most 4 */
   readonly threads?: number;
+  /** Told how many texts an imported CLaRa has read, and which of them were too long and lost their ends. */
+  readonly onRead?: LoadModelOptions["onRead"];
 }
 
 export interface RagAnswer {
@@ -58,9 +60,10 @@ export async function createRagMaster({
   pack = ".clara",
   engine,
   threads,
+  onRead,
 }: RagMasterOptions = {}): Promise<RagMaster> {
   const settings = typeof config === "string" ? (await loadConfig(config)).config : (config ?? defaultConfig());
-  const model = await loadModel(settings, { engine, threads });
+  const model = await loadModel(settings, { engine, threads, onRead });
   const { rate } = settings.compression;
   let corpus: Promise<Corpus> | undefined;
   const open = (): Promise<Corpus> => {

@@ -1,4 +1,4 @@
-import { maxCosine, meanKey, type QuantizedMemory } from "@clara/compressor";
+import { meanKey, type QuantizedMemory, type QueryStates } from "@clara/compressor";
 import type { Hit, Memory, Passage } from "@clara/core";
 import { tf } from "@clara/tensor";
 import { selectTopK } from "@clara/topk";
@@ -9,7 +9,7 @@ import { selectTopK } from "@clara/topk";
  */
 export interface SupportFit {
   readonly bias: number;
-  /** Per unit of the best cosine between the question and a memory token. */
+  /** Per unit of the model's closeness: for windows the best cosine between the question and a memory token. */
   readonly best: number;
   /** Per unit of the cosine between the question and the mean of the memory. */
   readonly mean: number;
@@ -33,24 +33,33 @@ export function supportOf({ best, mean, overlap }: Ranked["features"], fit: Supp
   return 1 / (1 + Math.exp(-(fit.bias + fit.best * best + fit.mean * mean + fit.overlap * overlap)));
 }
 
+/** How close a memory is to a question, -1 to 1, as a model was trained to compare them. */
+export type Closeness = (asked: QueryStates, memory: Memory | QuantizedMemory) => number;
+
+export interface RerankOptions {
+  readonly k: number;
+  readonly fit: SupportFit;
+  readonly closeness: Closeness;
+  /** How much of the question's words a text holds, 0–1. */
+  readonly overlap: (text: string) => number;
+}
+
 /**
  * Scores every candidate by its memory and its words, and selects the best `k`.
  *
  * The selection is the differentiable top-k of training, at inference: its forward value is the plain best k.
- *
- * @param query [D] unit vector of the question
  */
 export async function rerank(
-  query: Float32Array,
+  asked: QueryStates,
   candidates: readonly Candidate[],
-  { k, fit, overlap }: { k: number; fit: SupportFit; overlap: (text: string) => number },
+  { k, fit, closeness, overlap }: RerankOptions,
 ): Promise<Ranked[]> {
   if (candidates.length === 0) return [];
   const ranked = candidates.map((candidate): Ranked => {
     const { passage, memory } = candidate;
     const features = {
-      best: maxCosine(query, memory),
-      mean: dot(query, meanKey(memory)),
+      best: closeness(asked, memory),
+      mean: dot(asked.vector, meanKey(memory)),
       overlap: overlap(`${passage.title}\n${passage.text}`),
     };
     return { ...candidate, features, score: supportOf(features, fit) };

@@ -1,4 +1,4 @@
-import { maxCosine } from "@clara/compressor";
+import type { QueryStates } from "@clara/compressor";
 import { ClaraError, type Hit } from "@clara/core";
 import { englishAnalyzer } from "@clara/retrieval";
 import { hybridOf } from "./answer.ts";
@@ -9,7 +9,7 @@ import { overlapWith } from "./overlap.ts";
 import { rerank } from "./rerank.ts";
 
 /**
- * Names of `--retriever`: one index, every passage by the nearest of its memory tokens, the indexes' union, or the union
+ * Names of `--retriever`: one index, every passage by how close its memory is, the indexes' union, or the union
  * ordered by the reranker.
  */
 export const searches = ["bm25", "dense", "memory", "hybrid", "reranked"] as const;
@@ -35,22 +35,23 @@ export async function searchCorpus(
   k: number,
 ): Promise<Found[]> {
   if (name === "bm25") return (await corpus.sparse.search({ text: question }, { k })).map(alone("bm25"));
-  const { vector } = await model.compressor.query(question);
-  const query = { text: question, vector };
+  const asked = await model.compressor.query(question);
+  const query = { text: question, vector: asked.vector };
   if (name === "dense") return (await corpus.dense.search(query, { k })).map(alone("dense"));
-  if (name === "memory") return nearest(vector, corpus, k);
+  if (name === "memory") return nearest(asked, corpus, model, k);
   const hits = await hybridOf(corpus, config).search(query, { k: name === "hybrid" ? Math.min(k, 37) : 37 });
   if (name === "hybrid") return [...hits];
   const overlap = overlapWith(question, englishAnalyzer, corpus.sparse.idf, corpus.size);
   const candidates = hits.map((hit) => ({ hit, passage: corpus.passage(hit.id), memory: corpus.memory(hit.id) }));
-  const ranked = await rerank(vector, candidates, { k: candidates.length, fit: model.support, overlap });
+  const { support: fit, closeness } = model;
+  const ranked = await rerank(asked, candidates, { k: candidates.length, fit, closeness, overlap });
   return ranked.map(({ passage, score, hit }) => ({ id: passage.id, score, from: hit.from ?? {} }));
 }
 
 /** A scan of all memories: a measure of them rather than a way to search many passages. */
-function nearest(vector: Float32Array, corpus: Corpus, k: number): Found[] {
+function nearest(asked: QueryStates, corpus: Corpus, { closeness }: Model, k: number): Found[] {
   return corpus.ids
-    .map((id) => ({ id, score: maxCosine(vector, corpus.memory(id)) }))
+    .map((id) => ({ id, score: closeness(asked, corpus.memory(id)) }))
     .sort((a, b) => b.score - a.score)
     .slice(0, k)
     .map(({ id, score }, index) => ({ id, score, from: { memory: { rank: index + 1, score } } }));

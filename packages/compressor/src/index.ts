@@ -5,7 +5,12 @@ export {
   type ClaraTextOptions,
   type CutText,
   claraCompressor,
+  memoryCosine,
+  type NearestTokensOptions,
+  type NearToken,
+  nearestTokens,
   type TextRow,
+  type TokenTable,
   textRow,
 } from "./clara/index.ts";
 export {

@@ -19,6 +19,8 @@ export {
   generateFromParaphrase,
   generateFromQuestions,
   generateFromText,
+  type MemoryGeneratorOptions,
+  memoryGenerator,
   type ParaphraseOptions,
   type PromptIdsOptions,
   paraphrase,

@@ -32,12 +32,12 @@ export function addAsk(program: Command, context: CommandContext): void {
       const { terminal, signal } = context;
       checkQuestion(question);
       const { config } = await settingsOf(flags.config);
-      const kind = contextOf(flags.context, config);
+      const kind = contextOf(flags.context);
       const model = await openModel(config, context);
       try {
         const { corpus, directory } = await openSource(flags, model, config.compression.rate, context);
         const given = await answer(question, corpus, model, config, {
-          context: kind,
+          ...(kind && { context: kind }),
           signal,
           onToken: terminal.stream,
         });

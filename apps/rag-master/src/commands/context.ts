@@ -1,10 +1,9 @@
 import { existsSync } from "node:fs";
 import { type Context as AnswerContext, ClaraError } from "@clara/core";
-import { usualContext } from "../answer.ts";
 import { loadConfig, type ParsedConfig, parseConfig, type RagConfig } from "../config/index.ts";
 import type { OpenEngineOptions } from "../engine.ts";
-import { loadModel, type Model } from "../model.ts";
-import type { Terminal } from "../terminal/index.ts";
+import { type CutText, loadModel, type Model } from "../model.ts";
+import { cutMiddle, oneLine, type Terminal } from "../terminal/index.ts";
 
 /** What every command works with: made once; main.ts alone reads the environment. */
 export interface CommandContext {
@@ -19,9 +18,33 @@ export interface CommandContext {
   runtime(): Pick<OpenEngineOptions, "engine" | "threads">;
 }
 
-/** The model that the configuration names, on the engine that the command line names. */
-export function openModel(config: RagConfig, { runtime, cache, terminal }: CommandContext): Promise<Model> {
-  return loadModel(config, { ...runtime(), cache, onPassedOver: terminal.warn });
+/**
+ * The model that the configuration names, on the engine that the command line names. What it could not read of texts is said when
+ * the command is done.
+ */
+export async function openModel(config: RagConfig, { runtime, cache, terminal }: CommandContext): Promise<Model> {
+  const all = { read: 0, cut: 0, lost: 0, first: "" };
+  const onRead = (texts: number, cut: readonly CutText[]): void => {
+    all.read += texts;
+    if (all.cut === 0) all.first = cut[0]?.text ?? "";
+    all.cut += cut.length;
+    for (const { lostTokens } of cut) all.lost += lostTokens;
+  };
+  const model = await loadModel(config, { ...runtime(), cache, onPassedOver: terminal.warn, onRead });
+  return {
+    ...model,
+    async dispose() {
+      if (all.cut > 0) terminal.warn(cutLine(all));
+      await model.dispose();
+    },
+  };
+}
+
+function cutLine({ read, cut, lost, first }: { read: number; cut: number; lost: number; first: string }): string {
+  return (
+    `${cut} of ${read} texts are longer than the model reads and lost their ends, at least ${lost} tokens that are in no memory; ` +
+    `split such texts, or shorten their titles; the first is "${cutMiddle(oneLine(first), 60)}"`
+  );
 }
 
 /** The file that is read when `--config` is not given, if it is there. */
@@ -32,10 +55,9 @@ export async function settingsOf(file: string | undefined): Promise<ParsedConfig
   return existsSync(usualConfig) ? loadConfig(usualConfig) : parseConfig("rag_master: {}\n", "defaults");
 }
 
-/** The context that was asked for, or the one that the configuration means. */
-export function contextOf(asked: string | undefined, config: RagConfig): AnswerContext {
-  if (asked === undefined) return usualContext(config);
-  if (asked === "memory" || asked === "text" || asked === "mixed") return asked;
+/** The context that was asked for; undefined: what the configuration means for the model. */
+export function contextOf(asked: string | undefined): AnswerContext | undefined {
+  if (asked === undefined || asked === "memory" || asked === "text" || asked === "mixed") return asked;
   throw new ClaraError("option", `--context: "${asked}" is not known; choose memory, text or mixed`);
 }
 

@@ -1,6 +1,7 @@
 import { type FileHandle, open } from "node:fs/promises";
 import { ClaraError } from "@clara/core";
 import type { Command } from "commander";
+import { usualContext } from "../answer.ts";
 import { type Comparison, compareRuns, readEarlierRun } from "../compare-runs.ts";
 import { type EvaluationSummary, evaluate, type Outcome, summarize } from "../evaluate.ts";
 import { type CommandContext, contextOf, integer, openModel, settingsOf, withRate } from "./context.ts";
@@ -47,11 +48,12 @@ export function addEvaluate(program: Command, context: CommandContext): void {
         integer("--rate", flags.rate, { min: 1, max: 256 }),
       );
       const config = topK === undefined ? settings : { ...settings, reranking: { ...settings.reranking, topK } };
-      const kind = contextOf(flags.context, config);
+      const asked = contextOf(flags.context);
       const { records, skipped, duplicates } = await readQuestions(file, flags, terminal);
       const { compare } = flags;
       const earlier = compare === undefined ? undefined : await readEarlierRun(linesOf(compare), compare, records);
       const model = await openModel(config, context);
+      const kind = asked ?? usualContext(config, model);
       const show = stages(terminal);
       let predictions: FileHandle | undefined;
       try {

@@ -92,7 +92,8 @@ async function run(inspected: Inspected, flags: Flags, { terminal, signal }: Com
   terminal.print(`in rag_config.yaml, below rag_master:  ${yaml}`);
   terminal.print(
     model.clara
-      ? "what works today: the folder in code, through claraCompressor and claraGenerator; the pipeline does not take it as compression.model yet"
+      ? "what works today: index, ask, evaluate and explain with this line, and generation: { temperature: 0 } to write as the reference does; " +
+          "answers in the model's own words pass with guardrails: { require_citations: false }"
       : "what works today: the folder in code, as the base that adapters are trained on; it cannot be compression.model before",
   );
 }

@@ -80,8 +80,7 @@ async function synthesize(paths: readonly string[], flags: SynthesizeFlags, cont
   };
   try {
     const started = performance.now();
-    const tokens = (text: string): number => model.tokenizer.encode(text).ids.length;
-    const { documents, passages, problems } = await readPassages(paths, tokens, {
+    const { documents, passages, problems } = await readPassages(paths, model, {
       signal,
       onProgress: progress("reading files"),
     }).finally(endProgress);
@@ -122,7 +121,7 @@ async function synthesize(paths: readonly string[], flags: SynthesizeFlags, cont
         terminal.info(`${rule.padEnd(12)} ${found} found + ${hard} hard + ${dropped} dropped`);
     } else {
       const expected = estimate(
-        withinLimit(passages, limit).map(({ text }) => tokens(text)),
+        withinLimit(passages, limit).map(({ text }) => model.tokenizer.count(text)),
         { rounds: settings.rounds, paraphrases: flags.paraphrases ?? false, prices: settings.prices },
       );
       terminal.info(sayEstimate(expected));

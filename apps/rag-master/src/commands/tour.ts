@@ -1,7 +1,7 @@
 import { relative } from "node:path";
 import type { Command } from "commander";
 import { answer } from "../answer.ts";
-import { type CommandContext, contextOf, openModel, settingsOf } from "./context.ts";
+import { type CommandContext, openModel, settingsOf } from "./context.ts";
 import { showAnswer } from "./show.ts";
 import { openSource } from "./source.ts";
 
@@ -37,7 +37,6 @@ export function addTour(program: Command, context: CommandContext): void {
           terminal.print(`\n${terminal.colors.cyan("?")} ${question}`);
           showAnswer(
             await answer(question, corpus, model, config, {
-              context: contextOf(undefined, config),
               signal,
               onToken: terminal.stream,
             }),

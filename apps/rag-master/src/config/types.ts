@@ -8,7 +8,7 @@ export interface RagConfig {
   readonly compression: {
     /** False: passages are read as text, memories are used for search only. */
     readonly enabled: boolean;
-    /** `@clara/mini`, a folder with weights, or the name of an imported model. */
+    /** `@clara/mini`, or a model folder, `./name`, of `train` or `import`. */
     readonly model: string;
     /** Tokens behind one memory token, 1 to 256. */
     readonly rate: number;

@@ -85,7 +85,7 @@ export function linesOf(report: ImportReport, { decoder, checkpoint, rows }: Ins
 const without: Readonly<Record<Role, string>> = {
   compressor: "",
   generator: " (nothing can be answered from memories)",
-  query: " (only end-to-end checkpoints have one; documents cannot be chosen by it)",
+  query: " (only end-to-end checkpoints have one; questions are read with the compressor's)",
 };
 
 /** The folder as a configuration can name it. */

@@ -1,6 +1,5 @@
 import { ClaraError, type Document, type Passage } from "@clara/core";
 import { type Corpus, corpusOf } from "../corpus.ts";
-import { passageTokens } from "../corpus-of-texts.ts";
 import { findFiles, loadFile } from "../loaders/index.ts";
 import type { Model } from "../model.ts";
 import { splitDocument } from "../split/index.ts";
@@ -17,14 +16,12 @@ export interface Folder {
 const mostBytes = 2 * 2 ** 30;
 
 /** @throws ClaraError "input" when there is nothing to read. */
-export async function readFolder(paths: readonly string[], { tokenizer }: Model): Promise<Folder> {
+export async function readFolder(paths: readonly string[], { tokenizer, passageTokens }: Model): Promise<Folder> {
   const { files } = await findFiles(paths);
   const loaded = await Promise.all(files.map((file) => loadFile(file).catch(() => undefined)));
   const used = loaded.filter((file) => file !== undefined && "document" in file);
-  const tokens = (text: string): number => tokenizer.encode(text).ids.length;
-  const passages = used.flatMap(({ document, blocks }) =>
-    splitDocument(document, blocks, { tokens, maxTokens: passageTokens }),
-  );
+  const splitting = { tokens: tokenizer.count, maxTokens: passageTokens };
+  const passages = used.flatMap(({ document, blocks }) => splitDocument(document, blocks, splitting));
   if (passages.length === 0) throw new ClaraError("input", `bench: ${paths.join(", ")}: there is no text to compress`);
   return {
     documents: used.map(({ document }) => document),

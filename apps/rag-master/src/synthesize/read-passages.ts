@@ -1,6 +1,6 @@
 import { type Passage, throwIfAborted } from "@clara/core";
-import { passageTokens } from "../corpus-of-texts.ts";
 import { findFiles, loadFile } from "../loaders/index.ts";
+import type { Model } from "../model.ts";
 import { splitDocument } from "../split/index.ts";
 
 export interface ReadPassages {
@@ -13,7 +13,7 @@ export interface ReadPassages {
 /** The passages of files and folders, as `index` cuts them. A file that cannot be read is listed and stops nothing. */
 export async function readPassages(
   paths: readonly string[],
-  tokens: (text: string) => number,
+  { tokenizer, passageTokens }: Pick<Model, "tokenizer" | "passageTokens">,
   { signal, onProgress }: { signal?: AbortSignal; onProgress?: (done: number, total: number) => void } = {},
 ): Promise<ReadPassages> {
   const { files, skipped } = await findFiles(paths, { ...(signal && { signal }) });
@@ -30,7 +30,9 @@ export async function readPassages(
         continue;
       }
       documents++;
-      passages.push(...splitDocument(loaded.document, loaded.blocks, { tokens, maxTokens: passageTokens }));
+      passages.push(
+        ...splitDocument(loaded.document, loaded.blocks, { tokens: tokenizer.count, maxTokens: passageTokens }),
+      );
     } catch (error) {
       throwIfAborted(signal, "synthesize");
       problems.push({ path: file.id, reason: error instanceof Error ? error.message : String(error) });

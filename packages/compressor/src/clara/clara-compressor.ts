@@ -19,7 +19,10 @@ export interface ClaraCompressorOptions<Params extends EngineParams> {
    * both roles here and the generator.
    */
   readonly base: Params;
-  /** Adapters in the engine by our paths (`adapterArrays`). Only checkpoints of the stage `endToEnd` have one for queries. */
+  /**
+   * Adapters in the engine by our paths (`adapterArrays`). Only checkpoints of the stage `endToEnd` have one for queries: with
+   * those of other stages the compressor's can be given for both, as a query reasoner begins its training as a copy of it.
+   */
   readonly adapters: { readonly compressor: Params; readonly query?: Params | undefined };
   readonly decoder: DecoderConfig;
   readonly tokenizer: ClaraTokenizer;
@@ -91,7 +94,8 @@ export async function claraCompressor<Params extends EngineParams>(
       { params: [base, adapter], key, prepack },
     );
   const compressing = await build(adapters.compressor);
-  const querying = adapters.query && (await build(adapters.query));
+  const same = adapters.query === adapters.compressor;
+  const querying = same ? compressing : adapters.query && (await build(adapters.query));
 
   /** Vectors [M·D] of each text, equal rows computed once. */
   async function read(
@@ -146,7 +150,7 @@ export async function claraCompressor<Params extends EngineParams>(
     },
     async dispose() {
       await compressing.dispose();
-      await querying?.dispose();
+      if (!same) await querying?.dispose();
     },
   };
 

@@ -40,7 +40,9 @@ describe("answerFromDocuments", () => {
       expect(answers.map(({ ids }) => ids.length > 0 && ids.length <= maxTokens)).toEqual([true, true, true]);
       for (const [i, question] of questions.entries()) {
         const alone = await answerFromDocuments(model, [question], [documents[i]!], options);
-        expect(alone.answers).toEqual([answers[i]]);
+        const { logProbability, ...same } = answers[i]!;
+        expect(alone.answers).toMatchObject([same]);
+        expect(alone.answers[0]!.logProbability).toBeCloseTo(logProbability, 5);
       }
     }
   });
@@ -75,6 +77,17 @@ describe("answerFromDocuments", () => {
     expect(await of(1, 1)).toEqual(await of(1, 1));
     expect(await of(1, 1)).not.toEqual(await of(1, 2));
     expect(await of(0, 1)).toEqual(await of(0, 2));
+  });
+
+  it("says how probable its tokens were: less where they are drawn, and the same of every beginning", async () => {
+    const of = async (maxTokens: number, temperature = 0) =>
+      (await answerFromDocuments(model, ["who?"], [["a lake"]], { maxTokens, temperature })).answers[0]!.logProbability;
+    const first = await of(1);
+    expect(first).toBeLessThan(0);
+    // The most probable of so many ids has at least its share.
+    expect(first).toBeGreaterThan(-Math.log(tinyTokenizer.size));
+    expect(2 * (await of(2))).toBeLessThan(first);
+    expect(await of(6, 2)).toBeLessThan(await of(6));
   });
 
   it("ends with the ids that stop it, and says whether it did", async () => {
@@ -143,7 +156,8 @@ describe("answerFromCandidates", () => {
     expect(answers.map((answer) => answer.documents.length)).toEqual([2, 1, 3]);
     for (const [i, question] of questions.entries()) {
       const alone = await answerFromCandidates(model, [question], [documents[i]!], { maxTokens, selected: 3 });
-      expect(alone.answers).toEqual([answers[i]]);
+      const { logProbability: _, ...same } = answers[i]!;
+      expect(alone.answers).toMatchObject([same]);
     }
   });
 

@@ -39,6 +39,8 @@ export interface ClaraAnswer {
   readonly ids: readonly number[];
   /** Whether it ended by itself; false when it was stopped at `maxTokens`. */
   readonly ended: boolean;
+  /** Mean of its tokens' log-probabilities (at temperature 1), at most 0: e to it is their geometric mean. */
+  readonly logProbability: number;
 }
 
 /** A memory as the compressor made it, or as a pack has kept it: [M·D], row-major. */
@@ -57,8 +59,8 @@ export interface ClaraGenerator {
   readonly memoryTokens: number;
   readonly width: number;
   /**
-   * One answer for each task. A batch gives what its tasks give alone, drawn answers too: each draws from its own seed. Tasks may
-   * have different numbers of memories.
+   * One answer for each task. A batch gives what its tasks give alone (log-probabilities but for rounding), drawn answers too:
+   * each draws from its own seed. Tasks may have different numbers of memories.
    *
    * @throws ClaraError "input" when a task has no memory or its prompt is too long, "shape" when a memory is of another model,
    *   "option" for an impossible number, "aborted", "engine".
@@ -132,12 +134,19 @@ export async function claraGenerator(
     async write(tasks, { maxTokens = 128, stop = [tokenizer.eosId], onToken, ...sampling } = {}) {
       if (tasks.length === 0) return [];
       const prompts = tasks.map(promptOf);
-      const rows = tasks.map((): number[] => []);
-      for await (const { row, id } of running.generate(prompts, { ...sampling, maxTokens, stop })) {
-        rows[row]!.push(id);
+      const rows = tasks.map(() => ({ ids: [] as number[], sum: 0 }));
+      const generating = { ...sampling, maxTokens, stop, logProbabilities: true };
+      for await (const { row, id, logProbability } of running.generate(prompts, generating)) {
+        rows[row]!.ids.push(id);
+        rows[row]!.sum += logProbability!;
         onToken?.(row, id);
       }
-      return rows.map((ids) => ({ text: tokenizer.decode(ids), ids, ended: stop.includes(ids.at(-1)!) }));
+      return rows.map(({ ids, sum }) => ({
+        text: tokenizer.decode(ids),
+        ids,
+        ended: stop.includes(ids.at(-1)!),
+        logProbability: sum / ids.length,
+      }));
     },
     dispose: () => running.dispose(),
   };

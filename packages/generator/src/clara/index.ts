@@ -20,6 +20,7 @@ export {
   claraGenerator,
   type GivenMemory,
 } from "./clara-generator.ts";
+export { type MemoryGeneratorOptions, memoryGenerator } from "./memory-generator.ts";
 export { type PromptIdsOptions, promptIds } from "./prompt-ids.ts";
 export { type ChosenDocument, rankMemories } from "./rank-memories.ts";
 export {

@@ -2,9 +2,9 @@ import { ClaraError, type Evidence, type Generator, throwIfAborted } from "@clar
 import { type ChatMessage, type ClaraTokenizer, claraPrompt, type RenderChat } from "@clara/model";
 import { promptIds } from "../clara/prompt-ids.ts";
 import { type ConfidenceFit, confidenceOf } from "../confidence.ts";
+import { quotesOf } from "../quotes.ts";
 import { type Completion, type RemoteModelOptions, remoteModel } from "./completion.ts";
 import { type EmbeddingRow, promptEmbeddings } from "./prompt-embeddings.ts";
-import { quotesOf } from "./quotes.ts";
 
 /** How a question and documents become a prompt with places for memories. */
 export interface MemoryPrompt {
