@@ -174,11 +174,11 @@ describe("answer", () => {
     expect((await ask(weighs)).refused).toBe(false);
   });
 
-  it("says what to use instead of context memory", async () => {
-    await expect(ask(weighs, defaultConfig(), { context: "memory" })).rejects.toMatchObject({
-      code: "unsupported",
-      message: expect.stringMatching(/memory.*mixed.*text/),
-    });
+  it("answers from memories alone when asked to, without reading text", async () => {
+    const given = await ask(weighs, defaultConfig(), { context: "memory" });
+    expect(given.draft).toBe("2.4");
+    expect(given.tokens.read).toBe(0);
+    expect(given.tokens.text).toBeGreaterThan(0);
   });
 });
 

@@ -55,9 +55,9 @@ describe("indexFolder", () => {
     const report = await index();
     expect(report).toMatchObject({ pack, found: 4, indexed: 2, unchanged: 0, skipped: 2, failed: 0, deleted: 0 });
     expect(report).toMatchObject({ passages: 2, dryRun: false });
-    // Each text is one window of less than 16 tokens: 384 numbers in 4 bits, a scale, a span, and 2 bytes a passage.
+    // Each text is one window of less than 16 tokens: 256 numbers in 2 bits, a scale, a span, and 2 bytes a passage.
     const text = "# Tent\n\nThe tent weighs 2.4 kg.The stove costs 45 euros.";
-    expect(report).toMatchObject({ memoryTokens: 2, memoryBytes: 2 * (192 + 2 + 1 + 2), textBytes: text.length });
+    expect(report).toMatchObject({ memoryTokens: 2, memoryBytes: 2 * (64 + 2 + 1 + 2), textBytes: text.length });
     expect(report.problems.map(({ path }) => path).sort()).toEqual(["binary.md", "logo.png"]);
     expect(await texts()).toEqual({
       "sub/stove.txt": "The stove costs 45 euros.",

@@ -33,6 +33,7 @@ describe("readRecords", () => {
         '{"id":7,"question":"Why?","answers":[],"docs":["d"],"answerable":false}',
         '{"question":"Old?","golden_answers":["yes"]}',
         '{"question":"Where?","answer":"here","document":"a.md"}',
+        '{"question":"Why?","answers":[],"document":null,"answerable":false}',
       ),
     ).toEqual([
       { id: "q1", question: "Who?", answers: ["A", "B"], docs: ["d0", "d1"], positive: [1], answerable: true },
@@ -40,6 +41,7 @@ describe("readRecords", () => {
       { id: "7", question: "Why?", answers: [], docs: ["d"], answerable: false },
       { id: "5", question: "Old?", answers: ["yes"], answerable: true },
       { id: "6", question: "Where?", answers: ["here"], document: "a.md", answerable: true },
+      { id: "7", question: "Why?", answers: [], answerable: false },
     ]);
   });
 

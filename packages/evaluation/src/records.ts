@@ -45,7 +45,8 @@ export async function* readRecords(lines: Lines, source: string): AsyncGenerator
  * @param fallback the id of a record that has none
  */
 export function recordOf(json: Record<string, unknown>, fallback: string, place: Place): EvaluationRecord {
-  const { id = fallback, question, document, answerable = true } = json;
+  const { id = fallback, question, answerable = true } = json;
+  const document = json.document ?? undefined; // null: no document answers it
   if (typeof answerable !== "boolean") bad(place, `needs "answerable" as true or false, got ${excerpt(answerable)}`);
   const answers = answersOf(json, place);
   if (answerable && answers.length === 0) {

@@ -18,10 +18,6 @@ export interface QuoteGeneratorOptions extends WindowOptions {
   readonly memoryConfidence?: ConfidenceFit | undefined;
   /** Longest answer in tokens. @default 30 */
   readonly answerTokens?: number;
-  /** In mixed context, the margin below which the best evidence is read whole as well. @default 4 */
-  readonly secondLook?: number;
-  /** How many of the best are read whole then. @default 2 */
-  readonly secondLookPassages?: number;
   /** How far the reranker's log-odds move the choice between evidence, in logits of the reader. @default 0.5 */
   readonly supportWeight?: number;
 }
@@ -30,8 +26,7 @@ export interface QuoteGeneratorOptions extends WindowOptions {
  * A generator whose answer is a quote: the best span of the evidence.
  *
  * `text` reads every evidence whole, each in a sequence of its own; `mixed` reads the windows that the memories point
- * at, those of one evidence together, and when their best answer is not clearly better than none, the best evidence
- * whole as well; `memory` reads no text: a reader of memories points at words of it. An answer of a span reader is known
+ * at, those of one evidence together; `memory` reads no text: a reader of memories points at words of it. An answer of a span reader is known
  * all at once, so `onToken` gets it word by word.
  *
  * @throws ClaraError "unsupported" for context `memory` without a reader of memories, "option" for `mixed` without a
@@ -39,7 +34,7 @@ export interface QuoteGeneratorOptions extends WindowOptions {
  */
 export function quoteGenerator(options: QuoteGeneratorOptions): Generator {
   const { encoder, head, tokenizer, memories, answerTokens = 30, supportWeight = 0.5 } = options;
-  const { confidence, memoryConfidence = confidence, secondLook = 4, secondLookPassages = 2 } = options;
+  const { confidence, memoryConfidence = confidence } = options;
   return {
     name: "quote",
     async generate(query, evidence, { context, overlap = () => 0, signal, onToken }) {
@@ -69,17 +64,11 @@ export function quoteGenerator(options: QuoteGeneratorOptions): Generator {
       } satisfies Generated;
 
       async function read(): Promise<Span | undefined> {
-        let best = await readGroups(context === "text" ? whole(evidence) : await windowGroups());
-        if (context === "mixed" && best !== undefined && best.score - best.none < secondLook) {
-          best = await readGroups(whole(evidence.slice(0, secondLookPassages)));
-        }
-        return best;
-      }
-
-      async function readGroups(groups: readonly (readonly Fragment[])[]): Promise<Span | undefined> {
-        const laid = layOut(query.text, texts, groups, tokenizer);
-        sequences.push(...laid);
-        spans.push(...(await readSpans(encoder, head, tokenizer, laid, { answerTokens, ...(signal && { signal }) })));
+        const groups = context === "text" ? whole(evidence) : await windowGroups();
+        sequences.push(...layOut(query.text, texts, groups, tokenizer));
+        spans.push(
+          ...(await readSpans(encoder, head, tokenizer, sequences, { answerTokens, ...(signal && { signal }) })),
+        );
         return pick(spans, evidence, supportWeight);
       }
 

@@ -111,12 +111,11 @@ describe("chooseWindows", () => {
     expect(choose(0.06)).toEqual(["0000000000"]);
     expect(choose(0.07)).toEqual(["3333333333"]);
     expect(choose(0)).toEqual(["0000000000"]);
-    const usual = chooseWindows(asking(query), [evidence], none, one, [{ none: 3, logits }]);
-    expect(read(usual)).toEqual(["3333333333"]);
-    // At the default of 0.1 a lead of less than one logit is not enough.
-    expect(
-      read(chooseWindows(asking(query), [evidence], none, one, [{ none: 3, logits: logits.with(3, 1.9) }])),
-    ).toEqual(["0000000000"]);
+    // At the default of 0.05 a lead of two logits makes up for 0.1.
+    const usual = (logit: number) =>
+      read(chooseWindows(asking(query), [evidence], none, one, [{ none: 3, logits: logits.with(3, logit) }]));
+    expect(usual(3.1)).toEqual(["3333333333"]);
+    expect(usual(2.9)).toEqual(["0000000000"]);
   });
 
   it("weighs each evidence against its own reading, and leaves those that were not read as they are", () => {

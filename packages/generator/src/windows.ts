@@ -9,15 +9,15 @@ export type Overlap = (text: string) => number;
 export interface WindowOptions {
   /** Windows to open, before neighbours are added. @default 4 */
   readonly windows?: number;
-  /** Windows added on both sides of a chosen one. @default 2 */
+  /** Windows added on both sides of a chosen one. @default 1 */
   readonly neighbours?: number;
   /** Tokens read at most, neighbours included; the best window is read whatever its size. @default 384 */
   readonly maxTokens?: number;
-  /** How far the evidence's own score lifts its windows, per unit of its log-odds. @default 0.03 */
+  /** How far the evidence's own score lifts its windows, per unit of its log-odds. @default 0.1 */
   readonly evidenceWeight?: number;
   /** Weight of the word overlap beside the cosine. @default 0.3 */
   readonly overlapWeight?: number;
-  /** Weight of what a reader of memories says, per unit of log-odds that the answer is there. @default 0.1 */
+  /** Weight of what a reader of memories says, per unit of log-odds that the answer is there. @default 0.05 */
   readonly pointerWeight?: number;
   /** Lift of a window with a number or a name in it, where the question asks for one: a memory keeps these worst. @default 0.05 */
   readonly kindWeight?: number;
@@ -47,11 +47,11 @@ export function chooseWindows(
   overlap: Overlap,
   {
     windows = 4,
-    neighbours = 2,
+    neighbours = 1,
     maxTokens = 384,
     overlapWeight = 0.3,
-    evidenceWeight = 0.03,
-    pointerWeight = 0.1,
+    evidenceWeight = 0.1,
+    pointerWeight = 0.05,
     kindWeight = 0.05,
   }: WindowOptions = {},
   pointed?: readonly Pointed[],

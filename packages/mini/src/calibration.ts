@@ -14,8 +14,8 @@ export interface Calibration {
 }
 
 export const calibration: Calibration = {
-  support: { bias: -5.5999, best: 6.2373, mean: 3.5727, overlap: 5.0814 },
-  confidence: { bias: -1.0986, margin: 0.1708, support: 0.1168 },
-  memoryConfidence: { bias: -1.0986, margin: 0.1708, support: 0.1168 },
-  supportWeight: 0.5,
+  support: { bias: -6.1588, best: 6.8493, mean: 5.0699, overlap: 5.5491 },
+  confidence: { bias: -1.1567, margin: 0.2528, support: 0.1891 },
+  memoryConfidence: { bias: -2.1504, margin: 0.1142, support: 0.2331 },
+  supportWeight: 1.5,
 };

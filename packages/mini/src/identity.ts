@@ -1,5 +1,5 @@
 // Written by scripts/adopt.ts together with data/; do not edit.
-export const id = "clara-mini-0.1+efe1e12a1ade";
+export const id = "clara-mini-0.2+ed37da13ab56";
 
 export const config = {
   width: 384,
@@ -12,8 +12,8 @@ export const config = {
 } as const;
 
 export const sha256 = {
-  weights: "efe1e12a1adeb8535dff21f9df37486f3831b4770cbcda545a82f4e679a0f3a6",
+  weights: "ed37da13ab566ca4cc00b5c7da54faf3462386a91ec6894cacdb6434e9e4ff70",
   tokenizer: "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
 } as const;
 
-export const bytes = { weights: 33790976, tokenizer: 466247 } as const;
+export const bytes = { weights: 43408260, tokenizer: 466247 } as const;

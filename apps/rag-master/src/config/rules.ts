@@ -14,10 +14,7 @@ export interface Impossible {
 }
 
 /** @param problems settings that are wrong by themselves: they hold a default now, from which nothing follows */
-export function impossible(
-  { compression, retrieval, reranking, expansion }: RagConfig,
-  problems: readonly Problem[],
-): Impossible[] {
+export function impossible({ retrieval, reranking }: RagConfig, problems: readonly Problem[]): Impossible[] {
   const [dense, sparse, topK] = ["retrieval.dense_top_k", "retrieval.sparse_top_k", "reranking.top_k"] as const;
   const candidates = retrieval.denseTopK + retrieval.sparseTopK;
   const sum = `${retrieval.denseTopK} + ${retrieval.sparseTopK} = ${candidates}`;
@@ -33,10 +30,6 @@ export function impossible(
   } else if (reranking.topK > candidates) {
     const what = `${topK} must be at most the candidates (${dense} + ${sparse}: ${sum}), found ${reranking.topK}`;
     found.push({ settings: [topK, dense, sparse], what });
-  }
-  if (expansion.when === "never" && compression.model === EMBEDDED_MODEL) {
-    const what = `expansion.when: never needs a model that answers from memories alone, and ${EMBEDDED_MODEL} does not; use gate or always`;
-    found.push({ settings: ["expansion.when"], what });
   }
   const wrong = new Set(problems.map(({ path }) => path.join(".")));
   return found.filter(({ settings }) => !settings.some((name) => wrong.has(name) || wrong.has(name.split(".")[0]!)));

@@ -45,7 +45,7 @@ const schema = section({
   expansion: section({
     when: oneOf(["never", "gate", "always"], "gate"),
     windows: integer(1, 64, 4),
-    neighbours: integer(0, 8, 2),
+    neighbours: integer(0, 8, 1),
     max_tokens: integer(1, 4096, 384),
   }),
   cognitive_brain: section({
