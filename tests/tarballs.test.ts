@@ -94,17 +94,27 @@ describe.skipIf(unbuilt.length > 0)("the tarballs on npm (needs a build: npm tes
     const install = ["install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefer-offline"];
     expect(await run("npm", install, { cwd: project, timeoutMs: 110_000 })).toMatchObject({ code: 0 });
 
-    const modules = published.flatMap(({ name, manifest: { exports = {} } }) =>
-      Object.keys(exports)
-        .filter((path) => path !== "./package.json")
-        .map((path) => name + path.slice(1)),
+    const entries = published.flatMap(({ name, manifest: { exports = {} } }) =>
+      Object.entries(exports)
+        .filter(([path]) => path !== "./package.json")
+        .map(([path, conditions]) => ({ module: name + path.slice(1), conditions: Object.keys(conditions as object) })),
+    );
+    // What has no build is for the tests of this repository, and must not be there.
+    const [internal, modules] = [true, false].map((wanted) =>
+      entries.flatMap(({ module, conditions }) => (conditions.includes("default") === wanted ? [] : [module])),
     );
     const script = `for (const name of ${JSON.stringify(modules)}) {
       const module = await import(name).catch((error) => { console.log(name + ": " + error.stack); });
       if (module && Object.keys(module).length === 0) console.log(name + ": exports nothing");
     }
+    for (const name of ${JSON.stringify(internal)}) {
+      const code = await import(name).then(() => "loads", (error) => error.code);
+      if (code !== "ERR_PACKAGE_PATH_NOT_EXPORTED") console.log(name + ": " + code);
+    }
     process.exit();`;
     await writeFile(join(project, "load.js"), script);
+    expect(internal).toContain("@clara/model/testing");
+    expect(modules).toContain("@clara/tensor/testing");
     expect(await run(process.execPath, ["load.js"], { cwd: project })).toEqual({ code: 0, stdout: "", stderr: "" });
 
     for (const {

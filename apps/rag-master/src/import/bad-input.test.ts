@@ -1,11 +1,9 @@
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { existsSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { crc32 } from "node:zlib";
 import { ClaraError } from "@clara/core";
 import { readSafetensors, type SafeTensor, writeSafetensors } from "@clara/model";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { checkTables, inspect } from "./inspect.ts";
+import { describe, expect, it } from "vitest";
+import { inspect } from "./inspect.ts";
 import { runImport } from "./run-import.ts";
 import {
   tinyAdapters,
@@ -17,35 +15,11 @@ import {
   writeTinyBase,
   writeTinyCheckpoint,
 } from "./tiny-checkpoint.testing.ts";
-
-let folder: string;
-const at = (name: string): string => join(folder, name);
-const kept = mkdtempSync(join(tmpdir(), "clara-import-kept-"));
-beforeAll(() => {
-  writeTinyBase(join(kept, "base"));
-  writeTinyCheckpoint(join(kept, "checkpoint"));
-});
-afterAll(() => rmSync(kept, { recursive: true }));
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), "clara-import-"));
-  cpSync(kept, folder, { recursive: true });
-});
-afterEach(() => rmSync(folder, { recursive: true }));
+import { at, json, look } from "./tiny-folders.testing.ts";
 
 const shards = ["base/model-00001-of-00002.safetensors", "base/model-00002-of-00002.safetensors"] as const;
 const shard = shards[1];
 const adaptersFile = "checkpoint/adapters.pth";
-
-/** `base` "" leaves --base out. */
-async function look(path = "checkpoint", base = "base"): Promise<ReturnType<typeof inspect>> {
-  const inspected = inspect(at(path), { base: base === "" ? undefined : at(base), precision: "int4" });
-  try {
-    await checkTables(inspected);
-  } finally {
-    inspected.close();
-  }
-  return inspected;
-}
 
 /** It is refused with this message, as an error of ours, and in less memory than any of the sizes that it may declare. */
 async function refused(message: string | RegExp, path?: string, base?: string): Promise<void> {
@@ -58,8 +32,6 @@ async function refused(message: string | RegExp, path?: string, base?: string): 
   expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(50_000_000);
 }
 
-const json = (path: string, change: object): void =>
-  writeFileSync(at(path), JSON.stringify({ ...JSON.parse(readFileSync(at(path), "utf8")), ...change }));
 const tensors = (change: Record<string, Partial<SafeTensor> | undefined>, file: string = shard): void => {
   const all: Record<string, SafeTensor> = { ...readSafetensors(readFileSync(at(file))).tensors };
   for (const [name, other] of Object.entries(change)) {

@@ -1,8 +1,5 @@
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { checkTables, inspect } from "./inspect.ts";
+import { rmSync, writeFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
 import {
   tinyAdapters,
   tinyBase,
@@ -12,34 +9,7 @@ import {
   writeTinyBase,
   writeTinyCheckpoint,
 } from "./tiny-checkpoint.testing.ts";
-
-let folder: string;
-const at = (name: string): string => join(folder, name);
-const kept = mkdtempSync(join(tmpdir(), "clara-import-kept-"));
-beforeAll(() => {
-  writeTinyBase(join(kept, "base"));
-  writeTinyCheckpoint(join(kept, "checkpoint"));
-});
-afterAll(() => rmSync(kept, { recursive: true }));
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), "clara-import-"));
-  cpSync(kept, folder, { recursive: true });
-});
-afterEach(() => rmSync(folder, { recursive: true }));
-
-/** `base` "" leaves --base out. */
-async function look(path = "checkpoint", base = "base"): Promise<ReturnType<typeof inspect>> {
-  const inspected = inspect(at(path), { base: base === "" ? undefined : at(base), precision: "int4" });
-  try {
-    await checkTables(inspected);
-  } finally {
-    inspected.close();
-  }
-  return inspected;
-}
-
-const json = (path: string, change: object): void =>
-  writeFileSync(at(path), JSON.stringify({ ...JSON.parse(readFileSync(at(path), "utf8")), ...change }));
+import { at, json, look } from "./tiny-folders.testing.ts";
 
 describe("what is imported all the same", () => {
   it("has fields that nobody knows, and they are listed", async () => {

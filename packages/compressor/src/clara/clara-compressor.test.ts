@@ -1,7 +1,7 @@
 import { createEngine, type Engine, type Params } from "@clara/engine";
+import { tinyAdapter, tinyBase, tinyConfig, tinyTokenizer } from "@clara/model/testing";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type ClaraCompressor, claraCompressor } from "./clara-compressor.ts";
-import { tinyAdapter, tinyBase, tinyConfig, tinyTokenizer } from "./tiny-clara.testing.ts";
 
 const documents = ["a", "the lake", "", "the laki", "abc abc abc", "a lake in the far north", "a", "zoë"];
 

@@ -1,7 +1,7 @@
 import { createEngine, type Engine, type Params } from "@clara/engine";
+import { haveFixtures, readCheckpoint, readFixture, readJson } from "@clara/model/testing";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type ClaraCompressor, claraCompressor } from "./clara-compressor.ts";
-import { haveFixtures, readCheckpoint, readFixture, readJson } from "./clara-fixtures.testing.ts";
 import { textRow } from "./text-rows.ts";
 
 interface Compressed {

@@ -1,11 +1,11 @@
 import { createEngine, type Engine, type Params } from "@clara/engine";
+import { tinyAdapter, tinyBase, tinyConfig, tinyRender, tinyTokenizer } from "@clara/model/testing";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { answerFromCandidates, answerFromDocuments, type ClaraModel, paraphrase } from "./answers.ts";
 import { claraGenerator, type GivenMemory } from "./clara-generator.ts";
 import { rankMemories } from "./rank-memories.ts";
 import { generateFromParaphrase, generateFromQuestions, generateFromText } from "./reference-names.ts";
 import { textReader } from "./text-reader.testing.ts";
-import { tinyAdapter, tinyBase, tinyConfig, tinyRender, tinyTokenizer } from "./tiny-clara.testing.ts";
 
 const sizes = { decoder: tinyConfig, tokenizer: tinyTokenizer, render: tinyRender, documentTokens: 24 };
 const maxTokens = 6;

@@ -1,8 +1,8 @@
 import { createEngine, type Engine } from "@clara/engine";
 import { paraphraseInstructions } from "@clara/model";
+import { haveFixtures, readCheckpoint, readJson } from "@clara/model/testing";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { answerFromCandidates, answerFromDocuments, type ClaraModel, paraphrase } from "./answers.ts";
-import { haveFixtures, readCheckpoint, readJson } from "./clara-fixtures.testing.ts";
 import { type ClaraAnswer, claraGenerator } from "./clara-generator.ts";
 import { promptIds } from "./prompt-ids.ts";
 import { rankMemories } from "./rank-memories.ts";

@@ -1,8 +1,8 @@
 import type { Evidence, Memory } from "@clara/core";
+import { tinyTokenizer } from "@clara/model/testing";
 import { describe, expect, it } from "vitest";
 import type { ClaraGenerateOptions, ClaraGenerator, ClaraTask } from "./clara-generator.ts";
 import { memoryGenerator } from "./memory-generator.ts";
-import { tinyTokenizer } from "./tiny-clara.testing.ts";
 
 /** Writes what it is told to, and keeps what it was asked. */
 function writer(text: string): Pick<ClaraGenerator, "write"> & { tasks: ClaraTask[]; options: ClaraGenerateOptions } {

@@ -1,7 +1,7 @@
 import { type ClaraPrompt, chatTemplate } from "@clara/model";
+import { tinyRender, tinyTokenizer } from "@clara/model/testing";
 import { describe, expect, it } from "vitest";
 import { promptIds } from "./prompt-ids.ts";
-import { tinyRender, tinyTokenizer } from "./tiny-clara.testing.ts";
 
 const options = { tokenizer: tinyTokenizer, render: tinyRender, documents: 2, promptTokens: 400 };
 const ask = (question: string): ClaraPrompt => ({ task: "answer", question });

@@ -1,9 +1,9 @@
 import { existsSync, readFileSync } from "node:fs";
 import { createEngine, type Engine } from "@clara/engine";
 import { decoderArrays, parseDecoderConfig, readSafetensors, readWeights } from "@clara/model";
+import { tinyAdapter, tinyBase, tinyConfig, tinyTokenizer } from "@clara/model/testing";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { decoderSteps } from "./steps.ts";
-import { tinyAdapter, tinyBase, tinyConfig, tinyTokenizer } from "./tiny-clara.testing.ts";
 
 const folder = new URL("../../../../../shared/fixtures/decoders/", import.meta.url);
 const haveFixtures = existsSync(folder);

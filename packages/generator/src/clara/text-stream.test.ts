@@ -1,6 +1,6 @@
+import { tinyTokenizer } from "@clara/model/testing";
 import { describe, expect, it } from "vitest";
 import { textStream } from "./text-stream.ts";
-import { tinyTokenizer } from "./tiny-clara.testing.ts";
 
 const byte = (value: number): number => 3 + value;
 const letters = (text: string): number[] =>

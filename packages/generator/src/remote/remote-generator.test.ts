@@ -1,7 +1,6 @@
 import type { Evidence, GenerateOptions, Memory } from "@clara/core";
+import { haveFixtures, readCheckpoint, readJson, tinyTokenizer } from "@clara/model/testing";
 import { afterEach, describe, expect, it } from "vitest";
-import { haveFixtures, readCheckpoint, readJson } from "../clara/clara-fixtures.testing.ts";
-import { tinyTokenizer } from "../clara/tiny-clara.testing.ts";
 import { tableRows } from "./prompt-embeddings.ts";
 import {
   claraMemoryPrompt,

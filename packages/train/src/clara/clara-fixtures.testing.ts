@@ -1,15 +1,7 @@
-import { existsSync, readFileSync } from "node:fs";
 import type { Weights } from "@clara/core";
 import type { HostTensors } from "@clara/engine";
-import {
-  adapterArrays,
-  chatTemplate,
-  claraTokenizer,
-  decoderArrays,
-  parseDecoderConfig,
-  readTorchFile,
-  readWeights,
-} from "@clara/model";
+import { chatTemplate, claraTokenizer } from "@clara/model";
+import { readBytes, readCheckpoint as readFolder, readJson } from "@clara/model/testing";
 import { labelledRows } from "../losses/language-model-loss.ts";
 import type { Stage } from "../recipe.ts";
 import { encodeRecord } from "../records/encode-record.ts";
@@ -17,47 +9,19 @@ import { linesOf, readRecords } from "../records/read-records.ts";
 import type { ClaraExample } from "./clara-batches.ts";
 import { adapterNames, type ClaraShape, type Role } from "./clara-params.ts";
 
-const folder = new URL("../../../../../shared/fixtures/clara-tiny/", import.meta.url);
-
-/** The reference's recorded values lie beside the repository, and not on every machine. */
-export const haveFixtures: boolean = existsSync(folder);
-
-const bytes = (path: string): Buffer => readFileSync(new URL(path, folder));
-
-export function readJson<T>(path: string): T {
-  return JSON.parse(bytes(path).toString());
-}
-
-/** float32 tensors of a safetensors file. */
-export function readFixture(path: string): Weights {
-  return readWeights(bytes(path));
-}
-
 /** A checkpoint of the reference: the decoder with its added tokens, and adapters by role, all by our paths. */
 export function readCheckpoint(path: string): {
   shape: ClaraShape;
   base: Weights;
   adapters: Partial<Record<Role, Weights>>;
 } {
-  const decoder = parseDecoderConfig(readJson("base/config.json"));
-  const { compr_rate, doc_max_length } = readJson<Record<string, number>>(`${path}/config.json`);
-  const tables = readTorchFile(bytes(`${path}/decoder_first_last_layers.pth`));
-  const stored = readTorchFile(bytes(`${path}/adapters.pth`));
-  const adapters = Object.entries(adapterNames).flatMap(([role, name]) => {
-    const own = Object.entries(stored).filter(([key]) => key.startsWith(`${name}/`));
-    if (own.length === 0) return [];
-    const weights = Object.fromEntries(own.map(([key, tensor]) => [key.slice(name.length + 1), tensor]));
-    return [[role, adapterArrays(weights, decoder)]];
-  });
+  const { decoder, tokenizer, base, adapters } = readFolder(path);
+  const { memoryTokens, firstMemoryId } = tokenizer;
+  const roles = Object.entries(adapterNames).filter(([, name]) => name in adapters);
   return {
-    shape: {
-      decoder,
-      memoryTokens: Math.floor(doc_max_length! / compr_rate!),
-      firstMemoryId: decoder.vocabulary,
-      loraScale: 2,
-    },
-    base: decoderArrays({ ...readFixture("base/model.safetensors"), ...tables }, decoder),
-    adapters: Object.fromEntries(adapters),
+    shape: { decoder, memoryTokens, firstMemoryId, loraScale: 2 },
+    base,
+    adapters: Object.fromEntries(roles.map(([role, name]) => [role, adapters[name]!])),
   };
 }
 
@@ -66,7 +30,7 @@ export async function readExamples(file: string, stage: Stage, documents: number
   const config = readJson<{ chat_template: string }>("base/tokenizer_config.json");
   const tokenizer = claraTokenizer({ tokenizer: readJson("base/tokenizer.json"), config, memoryTokens: 6 });
   const render = chatTemplate(config.chat_template, tokenizer);
-  const { records } = await readRecords(linesOf(bytes(file)), { stage, documents, source: file });
+  const { records } = await readRecords(linesOf(readBytes(file)), { stage, documents, source: file });
   const options = { tokenizer, render, stage, documents, documentTokens: 48, promptTokens: 320 };
   return records.map((record) => encodeRecord(record, options).example);
 }

@@ -1,18 +1,12 @@
 import type { Weights } from "@clara/core";
 import { adapterWeights, decode, decoderLogits, embedTokens, placeMemories } from "@clara/model";
+import { haveFixtures, readFixture, readJson } from "@clara/model/testing";
 import { crossEntropy, tf } from "@clara/tensor";
 import { expectClose } from "@clara/tensor/testing";
 import { selectMemories, selectTopK } from "@clara/topk";
 import { describe, expect, it } from "vitest";
 import { alignmentLoss } from "../losses/alignment-loss.ts";
-import {
-  type FixtureBatch,
-  haveFixtures,
-  inputsOf,
-  readCheckpoint,
-  readFixture,
-  readJson,
-} from "./clara-fixtures.testing.ts";
+import { type FixtureBatch, inputsOf, readCheckpoint } from "./clara-fixtures.testing.ts";
 import { adapterNames, type ClaraParams, nestClara, type Role } from "./clara-params.ts";
 import {
   compressDocuments,

@@ -1,9 +1,9 @@
 import { createEngine } from "@clara/engine";
+import { haveFixtures, readFixture, readJson } from "@clara/model/testing";
 import { tf } from "@clara/tensor";
 import { expectClose } from "@clara/tensor/testing";
 import { describe, expect, it } from "vitest";
 import { type OptimizerSettings, scheduleOf } from "../recipe.ts";
-import { haveFixtures, readFixture, readJson } from "./clara-fixtures.testing.ts";
 
 interface Optimizer {
   readonly lr: number;

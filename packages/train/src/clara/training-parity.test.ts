@@ -1,13 +1,14 @@
 import type { Weights } from "@clara/core";
 import { createEngine, type Engine } from "@clara/engine";
 import { adapterWeights } from "@clara/model";
+import { haveFixtures, readFixture, readJson } from "@clara/model/testing";
 import { expectClose } from "@clara/tensor/testing";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { OptimizerSettings, Recipe, Stage, Task } from "../recipe.ts";
 import { train } from "../train.ts";
 import type { Batches, TrainingBatch } from "../train-steps.ts";
 import { type ClaraExample, claraBatches, claraPart } from "./clara-batches.ts";
-import { haveFixtures, readCheckpoint, readExamples, readFixture, readJson } from "./clara-fixtures.testing.ts";
+import { readCheckpoint, readExamples } from "./clara-fixtures.testing.ts";
 import { adapterNames, type Role } from "./clara-params.ts";
 import { type ClaraTaskOptions, compressionTask, endToEndTask, instructionTask } from "./tasks.ts";
 

@@ -1,13 +1,8 @@
 import type { Weights } from "@clara/core";
-import {
-  type ClaraTokenizer,
-  chatTemplate,
-  claraTokenizer,
-  type DecoderConfig,
-  decoderMapPaths,
-  parseDecoderConfig,
-  type RenderChat,
-} from "@clara/model";
+import { chatTemplate, type RenderChat } from "../chat-template.ts";
+import { type ClaraTokenizer, claraTokenizer } from "../clara-tokenizer.ts";
+import { decoderMapPaths } from "../decoder-arrays.ts";
+import { type DecoderConfig, parseDecoderConfig } from "../decoder-config.ts";
 
 /** Two memory tokens, letters, bytes, and the special tokens of Mistral: ids 0 to 2. */
 export const tinyTokenizer: ClaraTokenizer = claraTokenizer({

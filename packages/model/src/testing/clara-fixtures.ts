@@ -1,35 +1,32 @@
 import { existsSync, readFileSync } from "node:fs";
 import type { Weights } from "@clara/core";
-import {
-  adapterArrays,
-  type ClaraTokenizer,
-  claraTokenizer,
-  type DecoderConfig,
-  decoderArrays,
-  parseDecoderConfig,
-  readTorchFile,
-  readWeights,
-} from "@clara/model";
+import { chatTemplate, type RenderChat } from "../chat-template.ts";
+import { type ClaraTokenizer, claraTokenizer } from "../clara-tokenizer.ts";
+import { adapterArrays, decoderArrays } from "../decoder-arrays.ts";
+import { type DecoderConfig, parseDecoderConfig } from "../decoder-config.ts";
+import { readTorchFile } from "../torch-file.ts";
+import { readWeights } from "../weights.ts";
 
 const folder = new URL("../../../../../shared/fixtures/clara-tiny/", import.meta.url);
 
 /** The reference's recorded values lie beside the repository, and not on every machine. */
 export const haveFixtures: boolean = existsSync(folder);
 
-const bytes = (path: string): Buffer => readFileSync(new URL(path, folder));
+export const readBytes = (path: string): Buffer => readFileSync(new URL(path, folder));
 
 export function readJson<T>(path: string): T {
-  return JSON.parse(bytes(path).toString());
+  return JSON.parse(readBytes(path).toString());
 }
 
 /** float32 tensors of a safetensors file. */
 export function readFixture(path: string): Weights {
-  return readWeights(bytes(path));
+  return readWeights(readBytes(path));
 }
 
 export interface FixtureCheckpoint {
   readonly decoder: DecoderConfig;
   readonly tokenizer: ClaraTokenizer;
+  readonly render: RenderChat;
   readonly documentTokens: number;
   readonly base: Weights;
   /** By the reference's name. */
@@ -42,16 +39,19 @@ export function readCheckpoint(path: string): FixtureCheckpoint {
   const { compr_rate, doc_max_length: documentTokens } = readJson<{ compr_rate: number; doc_max_length: number }>(
     `${path}/config.json`,
   );
-  const tables = readTorchFile(bytes(`${path}/decoder_first_last_layers.pth`));
-  const stored = Object.entries(readTorchFile(bytes(`${path}/adapters.pth`)));
+  const tables = readTorchFile(readBytes(`${path}/decoder_first_last_layers.pth`));
+  const stored = Object.entries(readTorchFile(readBytes(`${path}/adapters.pth`)));
   const adapters = Map.groupBy(stored, ([name]) => name.slice(0, name.indexOf("/")));
+  const config = readJson<{ chat_template: string }>("base/tokenizer_config.json");
+  const tokenizer = claraTokenizer({
+    tokenizer: readJson("base/tokenizer.json"),
+    config,
+    memoryTokens: Math.floor(documentTokens / compr_rate),
+  });
   return {
     decoder,
-    tokenizer: claraTokenizer({
-      tokenizer: readJson("base/tokenizer.json"),
-      config: readJson("base/tokenizer_config.json"),
-      memoryTokens: Math.floor(documentTokens / compr_rate),
-    }),
+    tokenizer,
+    render: chatTemplate(config.chat_template, tokenizer),
     documentTokens,
     base: decoderArrays({ ...readFixture("base/model.safetensors"), ...tables }, decoder),
     adapters: Object.fromEntries(
