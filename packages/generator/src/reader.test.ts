@@ -11,6 +11,7 @@ const sequence: Sequence = {
   starts: Uint32Array.from([0, 0, 0, 0, 4, 0, 20, 0]),
   ends: Uint32Array.from([0, 0, 0, 3, 9, 0, 25, 0]),
   evidence: [2, 0],
+  asks: [false, false],
 };
 
 describe("bestSpans", () => {
@@ -21,6 +22,12 @@ describe("bestSpans", () => {
       { evidence: 2, start: 0, end: 9, score: 5, none: 0.75 },
       { evidence: 0, start: 20, end: 25, score: 6, none: 0.75 },
     ]);
+  });
+
+  it("finds none in a clause that asks the question again", () => {
+    const logits = { start: new Float32Array(8).fill(1), end: new Float32Array(8).fill(1) };
+    const found = (asks: boolean[]) => bestSpans({ ...sequence, asks }, logits, 30).map(({ evidence }) => evidence);
+    expect([found([true, false]), found([false, true]), found([true, true])]).toEqual([[0], [2], []]);
   });
 
   it("never ends before it starts, nor runs longer than allowed", () => {

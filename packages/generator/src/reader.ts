@@ -102,9 +102,9 @@ export function spanLogits(
   return { start, end };
 }
 
-/** The best span of each clause; the earlier one of equals, so that runs repeat exactly. */
+/** The best span of each clause that does not ask the question again; the earlier one of equals, so that runs repeat exactly. */
 export function bestSpans(
-  { clause, starts, ends, evidence }: Sequence,
+  { clause, starts, ends, evidence, asks }: Sequence,
   { start, end }: { start: Float32Array; end: Float32Array },
   answerTokens: number,
 ): Span[] {
@@ -112,7 +112,7 @@ export function bestSpans(
   const best: (Span | undefined)[] = evidence.map(() => undefined);
   for (let s = 0; s < clause.length; s++) {
     const c = clause[s]!;
-    if (c < 0) continue;
+    if (c < 0 || asks[c]) continue;
     for (let e = s; e < Math.min(clause.length, s + answerTokens) && clause[e] === c; e++) {
       const score = start[s]! + end[e]!;
       if (score > (best[c]?.score ?? Number.NEGATIVE_INFINITY)) {

@@ -77,6 +77,17 @@ describe("layOut", () => {
     expect(sequence!.ids).toHaveLength(1 + questionTokens + 1 + 3 + 1);
   });
 
+  it("knows a clause that asks the question again from one that tells, and from another question", () => {
+    const asks = (question: string, ...texts: string[]): readonly boolean[] => {
+      const group = texts.map((text, evidence) => ({ evidence, start: 0, end: text.length }));
+      return layOut(question, texts, [group], letters)[0]!.asks;
+    };
+    expect(asks("abcd?", "abcd?", "abcd.", "xyz?")).toEqual([true, false, false]);
+    expect(asks("abcd", "xyz", "abcd?")).toEqual([false, true]);
+    // Three tokens in five: a, b, c of five, not two of five.
+    expect([asks("abcd?", "abcxy?"), asks("abcd?", "abxyz?")]).toEqual([[true], [false]]);
+  });
+
   it("offers no sequence for no text", () => {
     expect(layOut("q", [""], [[{ evidence: 0, start: 0, end: 0 }]], letters)).toEqual([]);
     expect(layOut("q", [], [], letters)).toEqual([]);

@@ -21,6 +21,8 @@ export interface Sequence {
   readonly ends: Uint32Array;
   /** For each clause, the position of its evidence. */
   readonly evidence: readonly number[];
+  /** For each clause, whether it asks what the question asks, as the headings of an FAQ do: no answer is in it. */
+  readonly asks: readonly boolean[];
 }
 
 /** Longest question in tokens; the rest of a longer one is not read. */
@@ -104,7 +106,8 @@ function clauseOf(offsets: Uint32Array, boundaries: readonly number[]): Uint32Ar
   });
 }
 
-function assemble(question: Int32Array, pieces: readonly Piece[], { cls, sep }: Tokenizer): Sequence {
+function assemble(question: Int32Array, pieces: readonly Piece[], tokenizer: Tokenizer): Sequence {
+  const { cls, sep } = tokenizer;
   const T = question.length + 2 + pieces.reduce((sum, { ids }) => sum + ids.length + 1, 0);
   const ids = new Int32Array(T).fill(sep);
   const types = new Int32Array(T).fill(1, question.length + 2);
@@ -125,5 +128,22 @@ function assemble(question: Int32Array, pieces: readonly Piece[], { cls, sep }: 
     });
     at += piece.ids.length + 1;
   }
-  return { ids, types, clause, starts, ends, evidence };
+  return { ids, types, clause, starts, ends, evidence, asks: restating(question, ids, clause, tokenizer) };
+}
+
+/** For each clause, whether it is a question of which three tokens in five are the asked one's. */
+function restating(question: Int32Array, ids: Int32Array, clause: Int32Array, tokenizer: Tokenizer): boolean[] {
+  const mark = tokenizer.encode("?").ids[0];
+  const asked = new Set(question);
+  const seen: { tokens: number; shared: number; last: number }[] = [];
+  clause.forEach((c, t) => {
+    if (c < 0) return;
+    seen[c] ??= { tokens: 0, shared: 0, last: 0 };
+    const id = ids[t]!;
+    seen[c].last = id;
+    if (id === mark) return;
+    seen[c].tokens += 1;
+    if (asked.has(id)) seen[c].shared += 1;
+  });
+  return seen.map(({ tokens, shared, last }) => last === mark && shared >= 0.6 * tokens);
 }
