@@ -83,35 +83,6 @@ describe("drawExample", () => {
     expect(share(drawn, ({ example }) => example.fragments.length > 1)).toBeGreaterThan(0.2);
   });
 
-  it("shows windows of one text as a gate chooses them: of its own with the answer whole or not at all, or of another", () => {
-    const drawn = draw({ chosen: 1 }, 40);
-    for (const { record, said, example, shown } of drawn) {
-      expect(example.question).toBe(record.question);
-      expect(example.texts).toHaveLength(1);
-      expect(corpus.texts(record.group)).toContain(example.texts[0]);
-      expect([undefined, said]).toContain(answered(example));
-      const whole = shown.some((window) => window.includes(said));
-      expect(example.answer !== null).toBe(whole);
-      if (whole) continue;
-      // A window that ends within the answer would teach that half of one is none.
-      const { start, end } = record.answer!;
-      const own = example.texts[0] === record.text;
-      if (own) expect(example.fragments.every((f) => f.end <= start || f.start >= end)).toBe(true);
-    }
-    const other = share(drawn, ({ record, example }) => example.texts[0] !== record.text);
-    expect(Math.abs(other - 1 / 3)).toBeLessThan(0.04);
-    expect(share(drawn, ({ example }) => example.answer !== null)).toBeGreaterThan(0.55);
-  });
-
-  it("shows windows of the own text where no other is without the answer", () => {
-    const record = townRecords[0]!;
-    const alone = readingCorpus([record]);
-    for (let seed = 0; seed < 30; seed++) {
-      const { texts } = drawExample(record, alone, { mix: { ...nothing, chosen: 1 } }, random(seed));
-      expect(texts).toEqual([record.text]);
-    }
-  });
-
   it("shows another text of the subject, which does not have the answer", () => {
     for (const { record, said, example, shown } of draw({ other: 1 })) {
       expect(example).toMatchObject({ id: record.id, question: record.question, answer: null });

@@ -2,7 +2,6 @@ import type { Fragment, Overlap } from "@clara/generator";
 import type { Random } from "../random.ts";
 import { changeQuestion } from "./change-question.ts";
 import { crop, type Range, wordRanges } from "./crop.ts";
-import { likelyWindows } from "./likely-windows.ts";
 import type { SpanRecord } from "./span-record.ts";
 
 /** What a reader is shown once. */
@@ -28,8 +27,6 @@ export interface ReadingMix {
   readonly removed: number;
   /** The text with a question that it seems to answer. */
   readonly changed: number;
-  /** Windows of one text as a gate chooses them; one in three times of another text of the subject. @default 0 */
-  readonly chosen?: number;
 }
 
 /** Texts by subject. */
@@ -74,14 +71,14 @@ export function drawExample(
   const said = text.slice(answer.start, answer.end);
   const others = corpus.texts(record.group).filter((other) => other !== text);
   if (kind === "windows") return windows(record, others, rng);
-  if (kind === "chosen") {
-    const overlap = corpus.overlap(question);
-    const other = rng.chance(1 / 3) ? likeliest(others, said, overlap, rng) : undefined;
-    if (other !== undefined) return without(id, question, other, ...likelyWindows(other, overlap, rng));
-    return chosen(record, likelyWindows(text, overlap, rng, answer));
-  }
   if (kind === "other") {
-    const best = likeliest(others, said, corpus.overlap(question), rng);
+    const overlap = corpus.overlap(question);
+    const silent = others.filter((other) => !mentions(other, said));
+    const tried = Array.from({ length: Math.min(12, silent.length) }, () => rng.pick(silent));
+    const best = tried.reduce<string | undefined>(
+      (a, b) => (a === undefined || overlap(b) > overlap(a) ? b : a),
+      undefined,
+    );
     if (best !== undefined) return without(id, question, best, crop(best, rng.chance(0.5) ? 80 : mostWords, rng));
   }
   if (kind === "removed") {
@@ -106,31 +103,8 @@ function chooseKind(mix: ReadingMix, rng: Random): keyof ReadingMix {
   return "whole";
 }
 
-function without(id: string, question: string, text: string, ...ranges: readonly Range[]): ReadingExample {
-  return { id, question, texts: [text], fragments: ranges.map((range) => ({ evidence: 0, ...range })), answer: null };
-}
-
-/** Of some texts that do not have the answer, the one that shares most of the question's words. */
-function likeliest(texts: readonly string[], said: string, overlap: Overlap, rng: Random): string | undefined {
-  const silent = texts.filter((text) => !mentions(text, said));
-  const tried = Array.from({ length: Math.min(12, silent.length) }, () => rng.pick(silent));
-  return tried.reduce<string | undefined>((a, b) => (a === undefined || overlap(b) > overlap(a) ? b : a), undefined);
-}
-
-/** Windows of the record's own text. One that cuts the answer is widened: half an answer is neither one nor none. */
-function chosen({ id, question, text, answer }: SpanRecord, windows: readonly Range[]): ReadingExample {
-  const { start, end } = answer!;
-  const fragments: Fragment[] = [];
-  for (const window of windows) {
-    const cuts = window.start < end && window.end > start;
-    const range = cuts ? { start: Math.min(window.start, start), end: Math.max(window.end, end) } : window;
-    const last = fragments.at(-1);
-    if (last && range.start < last.end)
-      fragments[fragments.length - 1] = { ...last, end: Math.max(last.end, range.end) };
-    else fragments.push({ evidence: 0, ...range });
-  }
-  const inside = fragments.some((fragment) => fragment.start <= start && fragment.end >= end);
-  return { id, question, texts: [text], fragments, answer: inside ? { evidence: 0, start, end } : null };
+function without(id: string, question: string, text: string, range: Range): ReadingExample {
+  return { id, question, texts: [text], fragments: [{ evidence: 0, ...range }], answer: null };
 }
 
 /** One to three windows of the text, four in five times with the answer in one; now and then some of other texts. */
