@@ -8,7 +8,6 @@ import { createReadStream, readFileSync, writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
 import { createGunzip } from "node:zlib";
-import type { Context } from "@clara/core";
 import {
   bestOf,
   type EvaluationRecord,
@@ -22,7 +21,7 @@ import {
 } from "@clara/evaluation";
 import { logit } from "@clara/generator";
 import { defaultConfig } from "../src/config/index.ts";
-import { evaluate, type Outcome } from "../src/evaluate.ts";
+import { corpusOfRecord, evaluateRecord, type Outcome } from "../src/evaluate.ts";
 import { loadModel } from "../src/model.ts";
 
 const { values: flags, positionals } = parseArgs({ allowPositionals: true, options: { model: { type: "string" } } });
@@ -54,7 +53,7 @@ const heldOut = new Set(
 const likely = fitted.flatMap((name) =>
   records
     .get(name)!
-    .slice(reported, 2 * reported)
+    .slice(reported)
     .filter(({ question }) => !heldOut.has(question)),
 );
 // The same questions against the documents of a question far away in the file: about something else, so unanswerable.
@@ -72,18 +71,15 @@ console.log(`${fitting.length} records to fit on, ${fitting.filter(({ answerable
 const { compression, ...others } = defaultConfig();
 const config = { ...others, compression: { ...compression, ...(flags.model && { model: flags.model }) } };
 const model = await loadModel(config);
-const outcomes = await outcomesOf("mixed");
-const fromMemory = await outcomesOf("memory");
-await model.dispose();
-
-async function outcomesOf(context: Context): Promise<Outcome[]> {
-  const found: Outcome[] = [];
-  for await (const outcome of evaluate(fitting, model, config, { context })) {
-    found.push(outcome);
-    if (found.length % 100 === 0) console.log(`${context}: ${found.length}/${fitting.length}`);
-  }
-  return found;
+const outcomes: Outcome[] = [];
+const fromMemory: Outcome[] = [];
+for (const record of fitting) {
+  const corpus = (await corpusOfRecord(record, model, config.compression.rate))!;
+  outcomes.push(await evaluateRecord(record, corpus, model, config, { context: "mixed" }));
+  fromMemory.push(await evaluateRecord(record, corpus, model, config, { context: "memory" }));
+  if (outcomes.length % 100 === 0) console.log(`${outcomes.length}/${fitting.length}`);
 }
+await model.dispose();
 
 // 1. Which passages of a record hold an answer: the order of passages.
 const holds = ({ record }: Outcome, document: string): boolean => {
