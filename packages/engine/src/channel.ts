@@ -1,5 +1,6 @@
 import { Worker } from "node:worker_threads";
 import { ClaraError, throwIfAborted } from "@clara/core";
+import { closeExitGuard, openExitGuard } from "./exit-guard.ts";
 import type { Reply } from "./protocol.ts";
 
 /** Requests to a worker thread, one at a time. */
@@ -41,7 +42,8 @@ export function openChannel(url: URL, where: string): Channel {
   // and a long one ends the process (its pattern matching runs out of stack). Nothing leaves a machine unasked. It reads
   // the process's own environment, so a worker's copy would not do.
   process.env.ORT_DISABLE_TELEMETRY ??= "1";
-  const worker = new Worker(url, evaluated ? { execArgv: [] } : {});
+  const exitGuard = openExitGuard();
+  const worker = new Worker(url, { workerData: { exitGuard }, ...(evaluated && { execArgv: [] }) });
   const waiting: Job[] = [];
   let running: Job | undefined;
   let gone: ClaraError | undefined;
@@ -92,6 +94,7 @@ export function openChannel(url: URL, where: string): Channel {
   const exit = new Promise<void>((resolve) => {
     worker.on("exit", (code) => {
       ended = true;
+      closeExitGuard(exitGuard);
       fail(new ClaraError("engine", `${where}: the worker has ended (exit code ${code}); create it again`));
       resolve();
     });

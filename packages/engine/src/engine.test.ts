@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import type { Worker } from "node:worker_threads";
 import { ClaraError } from "@clara/core";
 import { tf } from "@clara/tensor";
@@ -106,6 +107,31 @@ describe("createEngine", () => {
       timeout: 60_000,
     });
     expect({ stdout, stderr, status }).toEqual({ stdout: "compiled\n", stderr: "", status: 0 });
+  });
+
+  it("lets the process exit in the middle of a run", () => {
+    // The first answer comes when the second run is about to start: from then on a run is under way for seconds.
+    const code = `
+      const { createEngine } = await import(${JSON.stringify(new URL("./index.ts", import.meta.url).href)});
+      const { tf } = await import("@clara/tensor");
+      const engine = await createEngine({ prefer: "compiled", threads: 1 });
+      const powers = ({ x }) => {
+        let product = tf.outerProduct(x, x);
+        for (let i = 0; i < 40; i++) product = tf.div(tf.matMul(product, product), x.shape[0]);
+        return tf.sum(product);
+      };
+      const work = await engine.compile(powers, { x: { shape: ["N"] } });
+      const row = (n) => ({ x: { data: new Float32Array(n).fill(1), shape: [n] } });
+      const first = work.run(row(1));
+      for (let i = 0; i < 4; i++) work.run(row(640));
+      await first;
+      setTimeout(() => process.exit(3), 50);`;
+    const { stdout, stderr, status, signal } = spawnSync(process.execPath, ["--input-type=module", "--eval", code], {
+      cwd: fileURLToPath(new URL(".", import.meta.url)),
+      encoding: "utf8",
+      timeout: 60_000,
+    });
+    expect({ stdout, stderr, status, signal }).toEqual({ stdout: "", stderr: "", status: 3, signal: null });
   });
 });
 
