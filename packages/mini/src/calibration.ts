@@ -14,8 +14,8 @@ export interface Calibration {
 }
 
 export const calibration: Calibration = {
-  support: { bias: -6.1588, best: 6.8493, mean: 5.0699, overlap: 5.5491 },
-  confidence: { bias: -1.1567, margin: 0.2528, support: 0.1891 },
-  memoryConfidence: { bias: -2.1504, margin: 0.1142, support: 0.2331 },
+  support: { bias: -6.1426, best: 8.0735, mean: 2.6137, overlap: 6.3981 },
+  confidence: { bias: -1.171, margin: 0.2792, support: 0.1685 },
+  memoryConfidence: { bias: -2.0311, margin: 0.1708, support: 0.1469 },
   supportWeight: 1.5,
 };
