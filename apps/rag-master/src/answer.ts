@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { dequantizeMemory } from "@clara/compressor";
-import { ClaraError, type Context, type Hit } from "@clara/core";
+import { ClaraError, type Context, type Generated, type Hit } from "@clara/core";
 import { englishAnalyzer, hybrid } from "@clara/retrieval";
 import { type Citation, cite } from "./cite.ts";
 import type { RagConfig } from "./config/index.ts";
@@ -42,7 +42,7 @@ export interface Answer {
   readonly record: string;
   /** What the rails decided, in order, up to the one that refused. */
   readonly decisions: readonly Decision[];
-  /** Best answer's score minus the no-answer score, in logits of the reader; 0 when nothing was generated. */
+  /** What the generator says of how sure it is: see `Generated`; 0 when nothing was generated. */
   readonly margin: number;
   /** What would have been said, kept for the record and for measuring: set even when a rail refused it. */
   readonly draft: string | null;
@@ -133,7 +133,7 @@ export async function answer(
   });
   const passed =
     found &&
-    check(steps, generationRail(generated.confidence, { minConfidence })) &&
+    check(steps, generationRail(generated, { minConfidence })) &&
     check(steps, citationRail(steps.citations, config.guardrails)) &&
     check(steps, outputRail(generated.answer, config.guardrails.output));
   if (!passed) return refusal(steps);
@@ -171,8 +171,11 @@ function thresholds(
   { calibrated }: Model,
 ): { minScore: number; minConfidence: number; allowOutOfContext: boolean } {
   const { allowOutOfContext } = guardrails;
-  if (!calibrated) return { minScore: 0, minConfidence: 0, allowOutOfContext };
-  return { minScore: reranking.minScore, minConfidence: guardrails.minConfidence, allowOutOfContext };
+  return {
+    minScore: calibrated.scores ? reranking.minScore : 0,
+    minConfidence: calibrated.confidence ? guardrails.minConfidence : 0,
+    allowOutOfContext,
+  };
 }
 
 export function hybridOf({ sparse, dense }: Corpus, { retrieval }: RagConfig): ReturnType<typeof hybrid> {
@@ -190,7 +193,7 @@ interface Steps {
   readonly clock: ReturnType<typeof stopwatch>;
   decisions: Decision[];
   ranked: readonly Ranked[];
-  generated?: { answer: string; confidence: number; margin: number; tokens: { text: number; read: number } };
+  generated?: Omit<Generated, "quotes">;
   citations?: readonly Citation[];
 }
 
@@ -227,7 +230,8 @@ function report(
     record: randomUUID(),
     decisions,
     margin: generated?.margin ?? 0,
-    draft: generated?.answer ?? null,
+    // That there is no answer is none.
+    draft: generated && !generated.declined ? generated.answer : null,
   };
 }
 

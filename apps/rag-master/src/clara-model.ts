@@ -14,6 +14,7 @@ import type { ClaraTokenizer } from "@clara/model";
 import type { Role } from "@clara/train";
 import type { ClaraFolder } from "./clara-folder.ts";
 import type { RagConfig } from "./config/index.ts";
+import { memoryByEndpoint } from "./endpoint-generator.ts";
 import type { ClaraSettings } from "./import/inspect.ts";
 import type { Lens, LoadModelOptions, Model } from "./model.ts";
 import type { SupportFit } from "./rerank.ts";
@@ -34,9 +35,10 @@ const uncalibrated: SupportFit = { bias: 0, best: 1, mean: 0, overlap: 0 };
 export async function claraModel(
   folder: ClaraFolder,
   engine: Engine,
-  { compression, generation }: RagConfig,
-  { onRead }: Pick<LoadModelOptions, "onRead"> = {},
+  config: RagConfig,
+  { onRead, variable = () => undefined }: Pick<LoadModelOptions, "onRead" | "variable"> = {},
 ): Promise<Model> {
+  const { compression, generation } = config;
   const clara = folder.clara!;
   const { documentTokens, memoryTokens: M, loraScale, rate } = clara;
   if (compression.rate !== rate) {
@@ -67,6 +69,9 @@ export async function claraModel(
     return claraGenerator(engine, { ...shared, adapter, render: folder.render() });
   });
   const { calibration } = folder;
+  const confidence = calibration?.confidence;
+  const remote =
+    generation.endpoint?.send === "memory" ? memoryByEndpoint(folder, config, { variable, confidence }) : undefined;
 
   return {
     id: folder.id,
@@ -101,22 +106,27 @@ export async function claraModel(
       },
     },
     closeness: ({ states }, memory) => memoryCosine(states, memory),
-    generator: memoryGenerator({
-      generator: { write: async (tasks, options) => (await generator()).write(tasks, options) },
-      tokenizer,
-      documents: clara.documents,
-      maxTokens: generation.maxNewTokens,
-      temperature: generation.temperature,
-      confidence: calibration?.confidence,
-    }),
+    generator:
+      remote ??
+      memoryGenerator({
+        generator: { write: async (tasks, options) => (await generator()).write(tasks, options) },
+        tokenizer,
+        documents: clara.documents,
+        maxTokens: generation.maxNewTokens,
+        temperature: generation.temperature,
+        confidence,
+      }),
     contexts: ["memory"],
     memories: undefined,
     support: calibration?.support ?? uncalibrated,
-    calibrated: calibration !== undefined,
+    calibrated: { scores: calibration !== undefined, confidence: calibration !== undefined },
     lens: lensOf(folder, tokenizer),
     engine: { name: engine.name, details: engine.details, passedOver: engine.passedOver },
     // What runs in the engine ends with it.
-    dispose: () => engine.dispose(),
+    async dispose() {
+      remote?.close();
+      await engine.dispose();
+    },
   };
 
   function report(texts: readonly string[], cut: readonly { text: number; lostTokens: number }[]): void {

@@ -53,9 +53,22 @@ describe("retrievalRail", () => {
 
 describe("generationRail", () => {
   it("refuses an answer below the confidence that is asked for", () => {
-    expect(generationRail(0.3, { minConfidence: 0.3 })).toMatchObject({ rail: "generation", pass: true, reason: null });
-    expect(generationRail(0.29, { minConfidence: 0.3 })).toMatchObject({ pass: false, reason: "low_confidence" });
-    expect(generationRail(0, { minConfidence: 0 }).pass).toBe(true);
+    expect(generationRail({ confidence: 0.3 }, { minConfidence: 0.3 })).toMatchObject({
+      rail: "generation",
+      pass: true,
+      reason: null,
+    });
+    expect(generationRail({ confidence: 0.29 }, { minConfidence: 0.3 })).toMatchObject({
+      pass: false,
+      reason: "low_confidence",
+    });
+    expect(generationRail({ confidence: 0 }, { minConfidence: 0 }).pass).toBe(true);
+  });
+
+  it("refuses what a model says itself to be no answer, however sure it is", () => {
+    expect(generationRail({ confidence: 1, declined: true }, { minConfidence: 0 })).toEqual({
+      ...{ rail: "generation", pass: false, score: 0, threshold: 1, reason: "out_of_context" },
+    });
   });
 });
 

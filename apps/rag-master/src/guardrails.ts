@@ -1,3 +1,4 @@
+import type { Generated } from "@clara/core";
 import type { Citation } from "./cite.ts";
 
 export type RefusalReason = "out_of_context" | "no_citation" | "low_confidence" | "blocked_input" | "blocked_output";
@@ -26,7 +27,12 @@ export function retrievalRail(
   return decide("retrieval", allowOutOfContext || best >= minScore, best, minScore, "out_of_context");
 }
 
-export function generationRail(confidence: number, { minConfidence }: { minConfidence: number }): Decision {
+/** A model that says itself that the evidence does not have the answer has given none of 1. */
+export function generationRail(
+  { confidence, declined = false }: Pick<Generated, "confidence" | "declined">,
+  { minConfidence }: { minConfidence: number },
+): Decision {
+  if (declined) return decide("generation", false, 0, 1, "out_of_context");
   return decide("generation", confidence >= minConfidence, confidence, minConfidence, "low_confidence");
 }
 

@@ -4,12 +4,13 @@ import { fileURLToPath } from "node:url";
 import { type Compressor, createCompressor, type MemoryBits, maxCosine, type NearToken } from "@clara/compressor";
 import { ClaraError, type Context, type Generator, type Weights } from "@clara/core";
 import type { Engine } from "@clara/engine";
-import { type MemoryReader, memoryReader, quoteGenerator, spanHead } from "@clara/generator";
+import { type MemoryReader, memoryReader, quoteGenerator, spanHead, windowChooser } from "@clara/generator";
 import { type Calibration, mini } from "@clara/mini";
 import { bertEmbeddings, bertEncoder, type Encoder, parseBertConfig, readWeights, wordPiece } from "@clara/model";
 import { readClaraFolder } from "./clara-folder.ts";
 import { claraModel } from "./clara-model.ts";
 import type { RagConfig } from "./config/index.ts";
+import { textByEndpoint, type Variable } from "./endpoint-generator.ts";
 import { type OpenEngineOptions, openEngine } from "./engine.ts";
 import { readConfig } from "./import/small-files.ts";
 import { documentSideOf } from "./memory-id.ts";
@@ -38,8 +39,8 @@ export interface Model {
   /** Reads memories without their text, where the model can. */
   readonly memories: MemoryReader | undefined;
   readonly support: SupportFit;
-  /** Whether scores and confidences are probabilities, so that a threshold for them means something. */
-  readonly calibrated: boolean;
+  /** Whether scores of passages and confidences of answers are probabilities, so that a threshold for them means something. */
+  readonly calibrated: { readonly scores: boolean; readonly confidence: boolean };
   /** What the vectors of a question mean, where words can be named for them. */
   readonly lens: Lens | undefined;
   /** Where it runs. */
@@ -74,17 +75,25 @@ export interface LoadModelOptions extends OpenEngineOptions {
   readonly onRead?: ((texts: number, cut: readonly CutText[]) => void) | undefined;
   /** The embedded model's folder. @default in @clara/mini */
   readonly embedded?: string;
+  /** Environment variables: `generation.endpoint` may name one for its key. @default none is set */
+  readonly variable?: Variable;
 }
 
 /**
  * Loads the model that the configuration names into an engine: the embedded one and those of `train` (two transformers over one
- * table of words, and a small reader of memories), or a CLaRa of `import` (one decoder in three roles).
+ * table of words, and a small reader of memories), or a CLaRa of `import` (one decoder in three roles). Where the configuration
+ * has an endpoint, its model writes the answers.
  *
  * @throws ClaraError "config" for a model that is not here, "weights" for a damaged file, "engine" when it cannot run.
  */
 export async function loadModel(
   config: RagConfig,
-  { embedded = fileURLToPath(new URL(".", mini.files.config)), onRead, ...engineOptions }: LoadModelOptions = {},
+  {
+    embedded = fileURLToPath(new URL(".", mini.files.config)),
+    onRead,
+    variable = () => undefined,
+    ...engineOptions
+  }: LoadModelOptions = {},
 ): Promise<Model> {
   const folder = folderOf(config.compression.model, embedded);
   const clara = isImported(folder) ? await readClaraFolder(folder) : undefined;
@@ -95,13 +104,22 @@ export async function loadModel(
         "`import CHECKPOINT --base DIR` has made",
     );
   }
+  const send = config.generation.endpoint?.send;
+  if (send === "memory" && !clara) {
+    throw new ClaraError(
+      "config",
+      `generation.endpoint.send: "memory" needs an imported CLaRa, and ${folder} is none: its memories are no language model's; ` +
+        'set send: "text"',
+    );
+  }
   // The engine's thread starts while the files are read.
   const starting = openEngine(engineOptions);
   starting.catch(() => {}); // it is awaited below
   try {
-    if (clara) return await claraModel(clara, await starting, config, { onRead });
-    const files = await readModelFolder(folder);
-    return await assemble(files, await starting, config);
+    const model = clara
+      ? await claraModel(clara, await starting, config, { onRead, variable })
+      : await assemble(await readModelFolder(folder), await starting, config);
+    return send === "text" ? answeredByEndpoint(model, config, variable) : model;
   } catch (error) {
     await starting.then(
       (engine) => engine.dispose(),
@@ -109,6 +127,20 @@ export async function loadModel(
     );
     throw error;
   }
+}
+
+/** The model with another's answers, which are written from text: from windows, where its memories can choose them. */
+function answeredByEndpoint(model: Model, config: RagConfig, variable: Variable): Model {
+  const { memories, tokenizer, contexts, calibrated } = model;
+  const { windows, neighbours, maxTokens } = config.expansion;
+  const canChoose = contexts.includes("mixed");
+  const fragments = canChoose ? windowChooser({ memories, windows, neighbours, maxTokens }) : undefined;
+  return {
+    ...model,
+    generator: textByEndpoint(config, { variable, fragments, count: tokenizer.count }),
+    contexts: canChoose ? ["mixed", "text"] : ["text"],
+    calibrated: { ...calibrated, confidence: false },
+  };
 }
 
 /** A folder is written with a slash, so that no name can be mistaken for one. */
@@ -180,7 +212,7 @@ async function assemble(files: ModelFolder, engine: Engine, { expansion }: RagCo
     closeness: ({ vector }, memory) => maxCosine(vector, memory),
     memories,
     support,
-    calibrated: true,
+    calibrated: { scores: true, confidence: true },
     lens: undefined,
     engine: { name: engine.name, details: engine.details, passedOver: engine.passedOver },
     // What runs in the engine ends with it.

@@ -20,6 +20,8 @@ export interface RagMasterOptions {
   readonly threads?: number;
   /** Told how many texts an imported CLaRa has read, and which of them were too long and lost their ends. */
   readonly onRead?: LoadModelOptions["onRead"];
+  /** Looks up the environment variable that `generation.endpoint` names for its key. @default in `process.env` */
+  readonly variable?: (name: string) => string | undefined;
 }
 
 export interface RagAnswer {
@@ -61,9 +63,10 @@ export async function createRagMaster({
   engine,
   threads,
   onRead,
+  variable = (name) => process.env[name],
 }: RagMasterOptions = {}): Promise<RagMaster> {
   const settings = typeof config === "string" ? (await loadConfig(config)).config : (config ?? defaultConfig());
-  const model = await loadModel(settings, { engine, threads, onRead });
+  const model = await loadModel(settings, { engine, threads, onRead, variable });
   const { rate } = settings.compression;
   let corpus: Promise<Corpus> | undefined;
   const open = (): Promise<Corpus> => {

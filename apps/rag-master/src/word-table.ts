@@ -1,7 +1,8 @@
 import type { TokenTable } from "@clara/compressor";
 import { ClaraError } from "@clara/core";
+import type { EmbeddingRow } from "@clara/generator";
 import { openSafetensors, type StoredTensor } from "@clara/model";
-import { openSource } from "./import/file-source.ts";
+import { type FileSource, openSource } from "./import/file-source.ts";
 import type { LensTable } from "./model.ts";
 
 /**
@@ -22,6 +23,40 @@ export function wordTable<T>(path: string, table: LensTable, use: (table: TokenT
   } finally {
     source.close();
   }
+}
+
+export interface WordRows {
+  /** The vector by which the decoder reads a token. Undefined where the table has no such row. */
+  readonly row: EmbeddingRow;
+  close(): void;
+}
+
+/**
+ * Rows of the table of words that are read, one at a time, as they are asked for. The file is opened at the first.
+ *
+ * @throws ClaraError "weights" when there is no such table, from `row`.
+ */
+export function openWordRows(path: string): WordRows {
+  let opened: { readonly source: FileSource; readonly words: StoredTensor } | undefined;
+  const open = (): typeof opened & object => {
+    const source = openSource(path);
+    const { words } = openSafetensors(source).tensors;
+    if (words !== undefined) return { source, words };
+    source.close();
+    throw new ClaraError("weights", `${path}: there is no table of words`);
+  };
+  return {
+    row(id) {
+      opened ??= open();
+      const { shape, read } = opened.words;
+      const [V, D] = shape as [number, number];
+      return id < V ? floats(read(4 * id * D, 4 * (id + 1) * D)) : undefined;
+    },
+    close() {
+      opened?.source.close();
+      opened = undefined;
+    },
+  };
 }
 
 function wholeTable({ shape, read }: StoredTensor): TokenTable {

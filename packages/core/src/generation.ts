@@ -33,6 +33,8 @@ export interface Generated {
   readonly margin: number;
   /** Tokens of evidence text there were, and tokens that were read as text. */
   readonly tokens: { readonly text: number; readonly read: number };
+  /** The model says that the evidence does not have the answer; `answer` is how it says so. @default false */
+  readonly declined?: boolean;
 }
 
 export interface GenerateOptions {

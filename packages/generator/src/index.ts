@@ -48,6 +48,8 @@ export {
   windowLogits,
 } from "./read-memories.ts";
 export { bestSpans, type ReadOptions, readSpans, type Span, type SpanHead, spanHead, spanLogits } from "./reader.ts";
+export { type ChatGeneratorOptions, chatGenerator } from "./remote/chat-generator.ts";
+export type { ChatPromptOptions } from "./remote/chat-prompt.ts";
 export type { Clock } from "./remote/clock.ts";
 export {
   type Completion,
@@ -56,7 +58,7 @@ export {
   type RemoteOptions,
   remoteModel,
 } from "./remote/completion.ts";
-export type { EndpointOptions } from "./remote/endpoint.ts";
+export type { EndpointOptions, EndpointWords } from "./remote/endpoint.ts";
 export {
   type EmbeddingRow,
   type PromptEmbeddingsOptions,
@@ -72,5 +74,6 @@ export {
 } from "./remote/remote-generator.ts";
 export { type PromptDtype, torchTensor } from "./remote/torch-tensor.ts";
 export { type Fragment, layOut, questionTokens, type Sequence } from "./sequences.ts";
+export { type ChooseFragments, type WindowChooserOptions, windowChooser } from "./window-chooser.ts";
 export { chooseWindows, type Overlap, type Pointed, type WindowOptions } from "./windows.ts";
 export { wholeWords } from "./words.ts";

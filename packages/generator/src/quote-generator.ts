@@ -4,7 +4,9 @@ import { type ConfidenceFit, confidenceOf, logit } from "./confidence.ts";
 import type { MemoryReader, MemoryText } from "./memory-reader.ts";
 import { readSpans, type Span, type SpanHead } from "./reader.ts";
 import { type Fragment, layOut, type Sequence } from "./sequences.ts";
-import { chooseWindows, type Pointed, type WindowOptions } from "./windows.ts";
+import { wholeMarks } from "./whole-marks.ts";
+import { windowChooser } from "./window-chooser.ts";
+import type { WindowOptions } from "./windows.ts";
 import { wholeWords } from "./words.ts";
 
 export interface QuoteGeneratorOptions extends WindowOptions {
@@ -35,6 +37,7 @@ export interface QuoteGeneratorOptions extends WindowOptions {
 export function quoteGenerator(options: QuoteGeneratorOptions): Generator {
   const { encoder, head, tokenizer, memories, answerTokens = 30, supportWeight = 0.5 } = options;
   const { confidence, memoryConfidence = confidence } = options;
+  const choose = windowChooser(options);
   return {
     name: "quote",
     async generate(query, evidence, { context, overlap = () => 0, signal, onToken }) {
@@ -45,7 +48,8 @@ export function quoteGenerator(options: QuoteGeneratorOptions): Generator {
       const best = context === "memory" ? await point() : await read();
       if (best === undefined) return null;
       const source = evidence[best.evidence]!;
-      const { start, end } = wholeWords(source.text, best.start, best.end);
+      const words = wholeWords(source.text, best.start, best.end);
+      const { start, end } = wholeMarks(source.text, words.start, words.end);
       const answer = source.text.slice(start, end);
       for (const piece of answer.match(/\s*\S+\s*$|\s*\S+/gu) ?? []) onToken?.(piece);
       const margin = best.score - best.none;
@@ -74,21 +78,9 @@ export function quoteGenerator(options: QuoteGeneratorOptions): Generator {
 
       /** Windows of one evidence share a sequence; those of others would lend it words that answer nothing here. */
       async function windowGroups(): Promise<Fragment[][]> {
-        const { vector, states, text } = query;
-        if (vector === undefined) throw missing("mixed", "the question's vector to choose windows");
-        const pointed = memories && states ? await pointedAt(memories, { text, states }) : undefined;
-        const windows = chooseWindows({ vector, text }, evidence, overlap, options, pointed);
+        if (query.vector === undefined) throw missing("mixed", "the question's vector to choose windows");
+        const windows = await choose(query, evidence, { overlap, signal });
         return evidence.map((_, index) => windows.filter((fragment) => fragment.evidence === index));
-      }
-
-      async function pointedAt(reader: MemoryReader, asked: { text: string; states: Float32Array }) {
-        const places = evidence.flatMap(({ memory }, index) => (memory ? [index] : []));
-        const read = await reader.windows(asked, withMemory(evidence), overlap, { signal });
-        const pointed: Pointed[] = evidence.map(() => ({ none: 0, logits: new Float32Array(0) }));
-        places.forEach((place, i) => {
-          pointed[place] = read[i]!;
-        });
-        return pointed;
       }
 
       async function point(): Promise<Span | undefined> {

@@ -22,7 +22,10 @@ export interface CommandContext {
  * The model that the configuration names, on the engine that the command line names. What it could not read of texts is said when
  * the command is done.
  */
-export async function openModel(config: RagConfig, { runtime, cache, terminal }: CommandContext): Promise<Model> {
+export async function openModel(
+  config: RagConfig,
+  { runtime, cache, terminal, variable }: CommandContext,
+): Promise<Model> {
   const all = { read: 0, cut: 0, lost: 0, first: "" };
   const onRead = (texts: number, cut: readonly CutText[]): void => {
     all.read += texts;
@@ -30,7 +33,7 @@ export async function openModel(config: RagConfig, { runtime, cache, terminal }:
     all.cut += cut.length;
     for (const { lostTokens } of cut) all.lost += lostTokens;
   };
-  const model = await loadModel(config, { ...runtime(), cache, onPassedOver: terminal.warn, onRead });
+  const model = await loadModel(config, { ...runtime(), cache, onPassedOver: terminal.warn, onRead, variable });
   return {
     ...model,
     async dispose() {
@@ -76,6 +79,12 @@ export function integer(
     );
   }
   return number;
+}
+
+/** The configuration by which the model itself answers. */
+export function withoutEndpoint(config: RagConfig): RagConfig {
+  const { endpoint: _, ...generation } = config.generation;
+  return { ...config, generation };
 }
 
 /** The configuration with the rate of `--rate`. */

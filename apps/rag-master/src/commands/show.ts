@@ -55,8 +55,11 @@ const because: Record<NonNullable<Answer["reason"]>, string> = {
 export function showAnswer(given: Answer, { cognitiveBrain }: RagConfig, terminal: Terminal): void {
   if (given.refused) {
     const failed = given.decisions.find(({ pass }) => !pass);
-    const numbers = failed ? ` (${failed.rail}: ${digits(failed.score)}, needs ${failed.threshold})` : "";
-    terminal.print(`${cognitiveBrain.refusalMessage}\n${terminal.colors.dim(`${because[given.reason!]}${numbers}`)}`);
+    // Of what the model says itself nothing was measured.
+    const bySelf = failed?.rail === "generation" && failed.reason === "out_of_context";
+    const why = bySelf ? "the model found no answer in what it was given" : because[given.reason!];
+    const numbers = failed && !bySelf ? ` (${failed.rail}: ${digits(failed.score)}, needs ${failed.threshold})` : "";
+    terminal.print(`${cognitiveBrain.refusalMessage}\n${terminal.colors.dim(`${why}${numbers}`)}`);
     return;
   }
   terminal.print(`\n${formatCitations(given.citations, terminal.colors)}`);

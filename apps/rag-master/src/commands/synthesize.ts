@@ -22,7 +22,7 @@ import { cachedAsk } from "../synthesize/reply-cache.ts";
 import { type SynthesizeFlags, type SynthesizeSettings, settingsOfFlags } from "../synthesize/settings.ts";
 import { oneLine } from "../terminal/index.ts";
 import { writeAtomic } from "../write-atomic.ts";
-import { type CommandContext, openModel, settingsOf } from "./context.ts";
+import { type CommandContext, openModel, settingsOf, withoutEndpoint } from "./context.ts";
 
 /** Beyond these a run against an endpoint wants a yes. */
 const freeTokens = 200_000;
@@ -68,7 +68,8 @@ async function synthesize(paths: readonly string[], flags: SynthesizeFlags, cont
   const { terminal, signal } = context;
   const settings = settingsOfFlags(flags);
   const { limit, seed, format } = settings;
-  const model = await openModel((await settingsOf(flags.config)).config, context);
+  // Pairs are checked by the embedded reader; what asks them is named by flags.
+  const model = await openModel(withoutEndpoint((await settingsOf(flags.config)).config), context);
   let bar: ReturnType<typeof terminal.progress> | undefined;
   const progress = (label: string) => (done: number, total: number) => {
     bar ??= total > 0 ? terminal.progress(label, total) : undefined;

@@ -3,7 +3,7 @@ import { isSection, ROOT, valueAt } from "./at.ts";
 import { leaves } from "./leaves.ts";
 import { describeProblem, describeStranger, show } from "./problems.ts";
 import { impossible, notes } from "./rules.ts";
-import { checkSettings, type Problem } from "./schema.ts";
+import { checkSettings, optionalSettings, type Problem } from "./schema.ts";
 import type { ParsedConfig, RagConfig, Source } from "./types.ts";
 import { place, readYaml, type YamlSource } from "./yaml-source.ts";
 
@@ -25,7 +25,7 @@ export function parseConfig(text: string, file: string): ParsedConfig {
   if (text.trim() === "") throw new ClaraError("config", `${file}: the file is empty; expected "${ROOT}:" at the top`);
   const yaml = readYaml(text, file);
   const { value: top, duplicates } = yaml;
-  const names = leaves(defaultConfig()).map(({ path }) => path.join("."));
+  const names = [...leaves(defaultConfig()).map(({ path }) => path.join(".")), ...optionalSettings];
   if (!isSection(top) || !Object.hasOwn(top, ROOT)) {
     throw new ClaraError("config", withoutRoot(top, yaml, file, names));
   }
@@ -75,12 +75,18 @@ function withoutRoot(top: unknown, yaml: YamlSource, file: string, names: readon
 function without(settings: unknown, problems: readonly Problem[]): RagConfig {
   if (!isSection(settings)) return defaultConfig();
   const rest = structuredClone(settings);
+  const remove = (path: Problem["path"]): void => {
+    const section = valueAt(rest, path.slice(0, -1));
+    if (isSection(section)) delete section[path.at(-1)!];
+  };
   for (const { path } of problems) {
     const member = path.findIndex((key) => typeof key === "number");
-    const setting = member < 0 ? path : path.slice(0, member);
-    const section = valueAt(rest, setting.slice(0, -1));
-    if (isSection(section)) delete section[setting.at(-1)!];
+    remove(member < 0 ? path : path.slice(0, member));
   }
   const checked = checkSettings(rest);
-  return "config" in checked ? checked.config : defaultConfig();
+  if ("config" in checked) return checked.config;
+  // A section that lacks now what it must have goes as a whole.
+  for (const { path } of checked.problems) remove(path.slice(0, -1));
+  const again = checkSettings(rest);
+  return "config" in again ? again.config : defaultConfig();
 }

@@ -17,6 +17,10 @@ export function describeProblem(
     return `${name} is not a setting; ${meant ? `did you mean "${meant}"?` : `expected ${siblings(path, names)}`}`;
   }
   const value = valueAt(settings, path);
+  // Most likely it is the key itself.
+  if (path.at(-1) === "key_variable" && typeof value === "string") {
+    return `${name} must be ${expected}, found something else (not shown: it may be a key)`;
+  }
   return `${name || ROOT} must be ${expected}, found ${show(value)}${hint(value, expected)}`;
 }
 
@@ -32,8 +36,13 @@ export function show(value: unknown): string {
   if (value === null || value === undefined) return "nothing";
   if (Array.isArray(value)) return `a list of ${value.length}`;
   if (typeof value === "object") return `a section (${Object.keys(value).slice(0, 3).join(", ")})`;
-  const text = typeof value === "string" ? JSON.stringify(value) : String(value);
+  const text = typeof value === "string" ? JSON.stringify(withoutSecrets(value)) : String(value);
   return text.length > 60 ? `${text.slice(0, 56)}…` : text;
+}
+
+/** An address without its user, password and query. */
+function withoutSecrets(text: string): string {
+  return text.includes("://") ? text.replace(/\/\/[^/@]*@/g, "//…@").replace(/\?.*/s, "?…") : text;
 }
 
 function siblings(path: readonly (string | number)[], names: readonly string[]): string {

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { RagConfig } from "./types.ts";
+import type { EndpointConfig, RagConfig } from "./types.ts";
 
 /** The embedded model; notes are about it, since what other models can do is known only once they are loaded. */
 export const EMBEDDED_MODEL = "@clara/mini";
@@ -20,6 +20,13 @@ function real(min: number, max: number, fallback: number) {
 /** A section with nothing in it (`retrieval:`, all lines commented out) is all defaults. */
 const section = <T extends z.ZodRawShape>(shape: T) =>
   z.preprocess((value) => value ?? {}, z.strictObject(shape, { error: "a section with settings" }));
+/** One with nothing in it is none. */
+const optionalSection = <T extends z.ZodRawShape>(shape: T, error: string) =>
+  z.preprocess((value) => (isEmpty(value) ? undefined : value), z.strictObject(shape, { error }).optional());
+
+const address = { error: "an address such as http://127.0.0.1:8000/v1, without user, password or query" };
+/** In capitals, as such names mostly are and keys are not: a key that is written here by mistake must not go unseen. */
+const variable = { error: "the name of an environment variable, in capitals, such as OPENAI_API_KEY" };
 
 const schema = section({
   compression: section({
@@ -33,7 +40,25 @@ const schema = section({
     fusion: oneOf(["union", "rrf", "weighted"], "union"),
   }),
   reranking: section({ top_k: integer(1, 37, 5), min_score: real(0, 1, 0.55) }),
-  generation: section({ max_new_tokens: integer(1, 4096, 256), temperature: real(0, 2, 0.7) }),
+  generation: section({
+    max_new_tokens: integer(1, 4096, 256),
+    temperature: real(0, 2, 0.7),
+    endpoint: optionalSection(
+      {
+        url: z.string(address).trim().refine(isAddress, address),
+        model: text(),
+        key_variable: z
+          .string(variable)
+          .trim()
+          .regex(/^[A-Z_][A-Z0-9_]*$/, variable)
+          .optional(),
+        send: oneOf(["text", "memory"], "text"),
+        timeout_seconds: integer(1, 3600, 120),
+        retries: integer(0, 20, 3),
+      },
+      "a section with url and model",
+    ),
+  }),
   guardrails: section({
     allow_out_of_context: flag(false),
     require_citations: flag(true),
@@ -56,6 +81,15 @@ const schema = section({
 });
 
 type Settings = z.output<typeof schema>;
+
+/** Settings that have no default to be listed by. */
+export const optionalSettings: readonly string[] = [
+  ...["url", "model", "key_variable", "send", "timeout_seconds", "retries"].map(
+    (name) => `generation.endpoint.${name}`,
+  ),
+  "cognitive_brain.persona",
+  "cognitive_brain.tone",
+];
 
 /** One thing wrong with a value: where, and what was expected there. `unknown`: the last key of the path is no setting. */
 export interface Problem {
@@ -86,7 +120,11 @@ function toConfig({ guardrails, expansion, cognitive_brain: brain, ...rest }: Se
       fusion: retrieval.fusion,
     },
     reranking: { topK: reranking.top_k, minScore: reranking.min_score },
-    generation: { maxNewTokens: generation.max_new_tokens, temperature: generation.temperature },
+    generation: {
+      maxNewTokens: generation.max_new_tokens,
+      temperature: generation.temperature,
+      ...(generation.endpoint && { endpoint: toEndpoint(generation.endpoint) }),
+    },
     guardrails: {
       allowOutOfContext: guardrails.allow_out_of_context,
       requireCitations: guardrails.require_citations,
@@ -107,4 +145,25 @@ function toConfig({ guardrails, expansion, cognitive_brain: brain, ...rest }: Se
       refusalMessage: brain.refusal_message,
     },
   };
+}
+
+function toEndpoint({
+  url,
+  model,
+  key_variable: keyVariable,
+  send,
+  ...rest
+}: NonNullable<Settings["generation"]["endpoint"]>): EndpointConfig {
+  const { timeout_seconds: timeoutSeconds, retries } = rest;
+  return { url, model, ...(keyVariable !== undefined && { keyVariable }), send, timeoutSeconds, retries };
+}
+
+function isEmpty(value: unknown): boolean {
+  return value == null || (typeof value === "object" && Object.keys(value).length === 0);
+}
+
+function isAddress(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, username, password, search } = new URL(text);
+  return /^https?:$/.test(protocol) && username + password + search === "";
 }

@@ -1,24 +1,31 @@
-/** Optional settings have no default to be listed by. */
-const OPTIONAL = ["cognitive_brain.persona", "cognitive_brain.tone"];
+/** What others call some settings. */
+const ALIASES: Readonly<Record<string, string>> = {
+  apikey: "key_variable",
+  key: "key_variable",
+  keyenv: "key_variable",
+  baseurl: "url",
+  timeout: "timeout_seconds",
+};
 
 /**
  * The setting that was probably meant by an unknown one, if any: another spelling (`topK`, `top-k`), a slip of the
  * keyboard, or the right name in the wrong section.
  *
  * @param path the unknown setting, dotted
- * @param settings all settings with a default, dotted
+ * @param known all settings, dotted
  * @returns the last part of the name when it belongs to the same section, else the dotted name
  */
-export function suggest(path: string, settings: readonly string[]): string | undefined {
+export function suggest(path: string, known: readonly string[]): string | undefined {
   const cut = path.lastIndexOf(".") + 1;
   const [parent, name] = [path.slice(0, cut), path.slice(cut)];
-  const known = [...settings, ...OPTIONAL];
   const inside = known.filter((setting) => setting.startsWith(parent));
   const siblings = [...new Set(inside.map((setting) => setting.slice(cut).split(".")[0]!))];
 
   const near = siblings.map((sibling) => ({ sibling, slips: distance(plain(name), plain(sibling)) }));
   const best = near.sort((a, b) => a.slips - b.slips)[0];
   if (best && best.slips <= Math.max(1, Math.floor(plain(name).length / 3))) return best.sibling;
+  const alias = ALIASES[plain(name)];
+  if (alias !== undefined && siblings.includes(alias)) return alias;
   return known.find((setting) => plain(setting.slice(setting.lastIndexOf(".") + 1)) === plain(name));
 }
 

@@ -26,7 +26,12 @@ export interface RagConfig {
     /** Calibrated 0–1: the estimated probability that a passage supports an answer. When the best passage is below it, the question is refused. */
     readonly minScore: number;
   };
-  readonly generation: { readonly maxNewTokens: number; readonly temperature: number };
+  readonly generation: {
+    readonly maxNewTokens: number;
+    readonly temperature: number;
+    /** A language model elsewhere that writes the answers. @default none: those of `compression.model` */
+    readonly endpoint?: EndpointConfig;
+  };
   readonly guardrails: {
     /** True: answers even when no passage reaches `reranking.minScore`. */
     readonly allowOutOfContext: boolean;
@@ -56,6 +61,22 @@ export interface RagConfig {
     readonly tone?: string;
     readonly refusalMessage: string;
   };
+}
+
+/** A language model behind an endpoint that speaks OpenAI's protocol. */
+export interface EndpointConfig {
+  /** Base address, such as `http://127.0.0.1:8000/v1`. */
+  readonly url: string;
+  /** The name under which it serves the model. */
+  readonly model: string;
+  /** Environment variable that holds the key. @default none: no key is sent */
+  readonly keyVariable?: string;
+  /** `text`: windows or passages as a chat; `memory`: memories as prompt embeddings, for the decoder of an imported CLaRa. */
+  readonly send: "text" | "memory";
+  /** It is given up when it is silent for so long. */
+  readonly timeoutSeconds: number;
+  /** Further tries when it cannot be reached or has too much to do. */
+  readonly retries: number;
 }
 
 /** What `parseConfig` and `loadConfig` give. */

@@ -4,8 +4,11 @@ import type { AddressInfo } from "node:net";
 export interface Asked {
   readonly headers: IncomingMessage["headers"];
   readonly model: string;
-  /** The last message. */
+  /** The last message; empty where there are none. */
   readonly prompt: string;
+  readonly path: string;
+  // biome-ignore lint/suspicious/noExplicitAny: JSON
+  readonly body: any;
 }
 
 /** What the endpoint does with a request: a text is its reply; a function may do anything else. */
@@ -24,8 +27,10 @@ export async function startEndpoint(behave: (asked: Asked, count: number) => Beh
   const server = createServer(async (request, response) => {
     let body = "";
     for await (const piece of request) body += piece;
-    const { model, messages } = JSON.parse(body);
-    const one = { headers: request.headers, model, prompt: messages.at(-1).content };
+    const sent = JSON.parse(body);
+    const { model, messages = [] } = sent;
+    const prompt = messages.at(-1)?.content ?? "";
+    const one = { headers: request.headers, model, prompt, path: request.url!, body: sent };
     asked.push(one);
     const does = behave(one, asked.length);
     if (typeof does === "function") return does(response);

@@ -1,6 +1,6 @@
 import { ClaraError, throwIfAborted } from "@clara/core";
 import type { ChatMessage } from "@clara/model";
-import type { EndpointOptions } from "./endpoint.ts";
+import { type EndpointOptions, wordsOf } from "./endpoint.ts";
 import { serverMessage } from "./refusal.ts";
 import { serverSentEvents } from "./server-sent-events.ts";
 import { type PromptDtype, torchTensor } from "./torch-tensor.ts";
@@ -54,26 +54,48 @@ export interface RemoteModel {
  * `embedded` sends `prompt_embeds`, the extension of vLLM (0.9 and later, with --enable-prompt-embeds): the base64 text of
  * a torch file that holds one tensor [T, D], and no `prompt`. No penalties are sent: with embeddings they end vLLM's engine.
  *
+ * An endpoint that refuses `logprobs`, or wants `max_completion_tokens`, is asked again as it likes, and so from then on.
+ *
  * @throws ClaraError "option" for an impossible setting; requests fail as `transport` says, and with "input" when the answer
  *   is empty or not of the protocol's shape.
  * @see https://docs.vllm.ai/en/latest/features/prompt_embeds/
  */
 export function remoteModel(options: RemoteModelOptions): RemoteModel {
   const { maxTokens = 128, temperature = 0, seed, stop = [], logprobs = true, dtype = "F32", ...endpoint } = options;
+  const { name } = wordsOf(options.says);
   if (!(Number.isInteger(maxTokens) && maxTokens >= 1) || !(temperature >= 0)) {
     const got = `got ${maxTokens} and ${temperature}`;
-    throw new ClaraError("option", `remoteGenerator: maxTokens must be at least 1 and temperature at least 0, ${got}`);
+    throw new ClaraError("option", `${name}: maxTokens must be at least 1 and temperature at least 0, ${got}`);
   }
   const post = transport(endpoint);
-  const ask = (path: string, prompt: Readonly<Record<string, unknown>>, { signal, onToken }: RemoteOptions) => {
+  // What endpoints differ in. They are asked in vLLM's way first, and in another's where they say that they do not know it.
+  const knows = { logprobs, maxTokens: "max_tokens" };
+  const ask = async (path: string, prompt: Prompt, options: RemoteOptions): Promise<Completion> => {
+    try {
+      return await askOnce(path, prompt, options);
+    } catch (error) {
+      if (!(error instanceof ClaraError) || error.code !== "input") throw error;
+      if (knows.maxTokens === "max_tokens" && /max_completion_tokens/.test(error.message)) {
+        knows.maxTokens = "max_completion_tokens";
+      } else if (knows.logprobs && /logprobs/.test(error.message)) knows.logprobs = false;
+      else throw error;
+      return ask(path, prompt, options);
+    }
+  };
+  const askOnce = (
+    path: string,
+    { logprobs: probabilities, ...prompt }: Prompt,
+    { signal, onToken }: RemoteOptions,
+  ) => {
     let begun = false;
     return post({
       path,
       embeddings: "prompt_embeds" in prompt,
       body: {
         ...prompt,
-        max_tokens: maxTokens,
+        [knows.maxTokens]: maxTokens,
         temperature,
+        ...(knows.logprobs && { logprobs: probabilities }),
         ...(seed !== undefined && { seed }),
         ...(stop.length > 0 && { stop }),
         ...(onToken ? { stream: true, stream_options: { include_usage: true } } : { stream: false }),
@@ -82,7 +104,7 @@ export function remoteModel(options: RemoteModelOptions): RemoteModel {
       begun: () => begun,
       read: (answer) =>
         readCompletion(answer, (piece) => {
-          throwIfAborted(signal, "remoteGenerator"); // pieces that came together are many calls
+          throwIfAborted(signal, name); // pieces that came together are many calls
           begun = true;
           onToken?.(piece);
         }),
@@ -92,11 +114,15 @@ export function remoteModel(options: RemoteModelOptions): RemoteModel {
     embedded: async (prompt, width, asked = {}) => {
       const tensor = torchTensor(prompt, [prompt.length / width, width], dtype);
       const prompt_embeds = Buffer.from(tensor.buffer, tensor.byteOffset, tensor.byteLength).toString("base64");
-      return ask("completions", { prompt_embeds, ...(logprobs && { logprobs: 1 }) }, asked);
+      return ask("completions", { prompt_embeds, logprobs: 1 }, asked);
     },
-    chat: async (messages, asked = {}) =>
-      ask("chat/completions", { messages, ...(logprobs && { logprobs: true }) }, asked),
+    chat: async (messages, asked = {}) => ask("chat/completions", { messages, logprobs: true }, asked),
   };
+}
+
+/** What is asked, and how the kind of endpoint is asked for probabilities. */
+interface Prompt extends Readonly<Record<string, unknown>> {
+  readonly logprobs: number | boolean;
 }
 
 /** What both kinds of endpoint send, whole and in pieces. */

@@ -19,13 +19,29 @@ export interface EndpointOptions {
   readonly backoffMs?: number;
   /** Longest wait before a retry, in ms. An endpoint that asks for more is given up. @default 60_000 */
   readonly longestWaitMs?: number;
+  /** How messages call things, where the caller has names of its own for them. */
+  readonly says?: EndpointWords;
   /** @default the global one */
   readonly fetch?: typeof globalThis.fetch;
   /** @default the system's */
   readonly clock?: Clock;
 }
 
-export interface Endpoint extends Required<Omit<EndpointOptions, "endpoint" | "apiKey">> {
+export interface EndpointWords {
+  /** What messages begin with. @default "remoteGenerator" */
+  readonly name?: string;
+  /** @default "endpoint" */
+  readonly address?: string;
+  /** @default "model" */
+  readonly model?: string;
+  /** @default "apiKey" */
+  readonly key?: string;
+  /** @default "connectTimeoutMs and idleTimeoutMs" */
+  readonly patience?: string;
+}
+
+export interface Endpoint extends Required<Omit<EndpointOptions, "endpoint" | "apiKey" | "says">> {
+  readonly says: Required<EndpointWords>;
   url(path: string): string;
   readonly headers: Readonly<Record<string, string>>;
   /** A text for people: the key taken out, white space evened, at most 300 characters. */
@@ -33,16 +49,21 @@ export interface Endpoint extends Required<Omit<EndpointOptions, "endpoint" | "a
 }
 
 /** @throws ClaraError "option" for an address, model, key or number that cannot be meant. */
-export function checkEndpoint({ endpoint, apiKey, model, ...rest }: EndpointOptions): Endpoint {
+export function checkEndpoint({ endpoint, apiKey, model, says, ...rest }: EndpointOptions): Endpoint {
+  const words = wordsOf(says);
+  const fail = (problem: string): never => {
+    throw new ClaraError("option", `${words.name}: ${problem}`);
+  };
   const base = URL.canParse(endpoint) ? new URL(endpoint) : null;
   if (base === null || !/^https?:$/.test(base.protocol) || base.username + base.password + base.search !== "") {
     const needs = "an address such as http://127.0.0.1:8000/v1, without user, password or query";
-    fail(`endpoint must be ${needs}, got ${JSON.stringify(endpoint.replace(/\/\/[^/@]*@|\?.*/g, "…"))}`);
+    fail(`${words.address} must be ${needs}, got ${JSON.stringify(endpoint.replace(/\/\/[^/@]*@|\?.*/g, "…"))}`);
   }
-  if (model === "") fail("model must be the name under which the endpoint serves the model, got an empty text");
+  if (model === "")
+    fail(`${words.model} must be the name under which the endpoint serves the model, got an empty text`);
   // fetch would refuse such a header with a message that shows it.
   if (apiKey !== undefined && !/^[\x21-\x7e]+$/.test(apiKey)) {
-    fail("apiKey must be printable ASCII without spaces; was a line break copied with it?");
+    fail(`${words.key} must be printable ASCII without spaces; was a line break copied with it?`);
   }
   const options = {
     connectTimeoutMs: 60_000,
@@ -62,6 +83,7 @@ export function checkEndpoint({ endpoint, apiKey, model, ...rest }: EndpointOpti
   return {
     ...options,
     model,
+    says: words,
     url: (tail) => `${base!.origin}${path}/${tail}`,
     headers: { "content-type": "application/json", ...(apiKey !== undefined && { authorization: `Bearer ${apiKey}` }) },
     show: (text) => {
@@ -72,6 +94,12 @@ export function checkEndpoint({ endpoint, apiKey, model, ...rest }: EndpointOpti
   };
 }
 
-function fail(problem: string): never {
-  throw new ClaraError("option", `remoteGenerator: ${problem}`);
+export function wordsOf({
+  name = "remoteGenerator",
+  address = "endpoint",
+  model = "model",
+  key = "apiKey",
+  patience = "connectTimeoutMs and idleTimeoutMs",
+}: EndpointWords = {}): Required<EndpointWords> {
+  return { name, address, model, key, patience };
 }

@@ -1,4 +1,5 @@
 import type { ClaraErrorCode } from "@clara/core";
+import type { EndpointWords } from "./endpoint.ts";
 
 /** Why a request gave nothing. */
 export interface Failure {
@@ -18,6 +19,8 @@ export interface Refused {
   readonly headers: Headers;
   readonly body: string;
   readonly model: string;
+  /** How the caller calls things. */
+  readonly says: Required<EndpointWords>;
   /** Whether the prompt was sent as embeddings. */
   readonly embeddings: boolean;
   /** ms since 1970. */
@@ -25,7 +28,7 @@ export interface Refused {
 }
 
 /** What an answer with a status other than 2xx means. */
-export function refusal({ status, headers, body, model, embeddings, now }: Refused): Failure {
+export function refusal({ status, headers, body, model, says, embeddings, now }: Refused): Failure {
   const said = serverMessage(body);
   const failure = (code: ClaraErrorCode, advice: string, again = false): Failure => ({
     code,
@@ -33,17 +36,20 @@ export function refusal({ status, headers, body, model, embeddings, now }: Refus
     advice,
     again,
   });
-  if (status === 401 || status === 403) return failure("option", "check apiKey, and what the key may be used for");
+  if (status === 401 || status === 403) return failure("option", `check ${says.key}, and what the key may be used for`);
   if (status === 404) {
     return failure(
       "option",
       /model/i.test(said)
-        ? `it serves no model ${JSON.stringify(model)}; GET …/v1/models lists those it serves`
-        : "check endpoint: it must end where /completions is to follow, mostly in /v1",
+        ? `it serves no ${says.model} ${JSON.stringify(model)}; GET …/v1/models lists those it serves`
+        : `check ${says.address}: it must end where /completions is to follow, mostly in /v1`,
     );
   }
   if (status >= 300 && status < 400) {
-    return failure("option", `it points to ${headers.get("location") ?? "elsewhere"}: give that address as endpoint`);
+    return failure(
+      "option",
+      `it points to ${headers.get("location") ?? "elsewhere"}: give that address as ${says.address}`,
+    );
   }
   if (embeddings && /enable[-_]prompt[-_]embeds/i.test(said)) {
     return failure("unsupported", "start vLLM with --enable-prompt-embeds");

@@ -188,6 +188,31 @@ describe("remoteGenerator from text", () => {
   });
 });
 
+describe("an endpoint with ways of its own", () => {
+  it("is asked in them from then on: without probabilities, with max_completion_tokens", async () => {
+    const refuses = (message: string) => replies({ error: { message } }, 400);
+    server = await startServer(
+      refuses("Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead."),
+      refuses("logprobs are not supported with this model"),
+      replies({ choices: [{ message: { content: "2.15 kg" } }] }),
+    );
+    const { endpoint, asked } = server;
+    const generator = remoteGenerator({ endpoint, model: "m", clock: testClock(), maxTokens: 9 });
+    for (let i = 0; i < 2; i++) {
+      expect(await generator.generate({ text: "ab" }, evidence, { context: "text" })).toMatchObject({ margin: 0 });
+    }
+    expect(asked.map(({ body }) => [body.max_tokens, body.max_completion_tokens, body.logprobs])).toEqual([
+      [9, undefined, true],
+      [undefined, 9, true],
+      [undefined, 9, undefined],
+      [undefined, 9, undefined],
+    ]);
+    await server.close();
+    await expect(ask(refuses("no logprobs, never"), { context: "text" })).rejects.toThrow("no logprobs, never");
+    expect(server!.asked).toHaveLength(2);
+  });
+});
+
 interface Call {
   readonly call: string;
   readonly checkpoint: string;

@@ -36,13 +36,13 @@ const mostBytes = 16 * 2 ** 20;
  *   "unsupported" when it refuses the request; "aborted".
  */
 export function transport(options: EndpointOptions): <T>(post: Post<T>) => Promise<T> {
-  const { url, headers, model, show, fetch, clock, ...patience } = checkEndpoint(options);
+  const { url, headers, model, says, show, fetch, clock, ...patience } = checkEndpoint(options);
   return async <T>(post: Post<T>): Promise<T> => {
     const { path, signal, begun = () => false } = post;
     const json = JSON.stringify({ model, ...post.body });
     const seconds = (ms: number): string => `${ms / 1000} s`;
     for (let attempt = 0; ; attempt++) {
-      throwIfAborted(signal, "remoteGenerator");
+      throwIfAborted(signal, says.name);
       const outcome = await once();
       if ("value" in outcome) return outcome.value;
       const wait = outcome.waitMs ?? patience.backoffMs * 2 ** attempt * (0.5 + clock.random() / 2);
@@ -82,15 +82,20 @@ export function transport(options: EndpointOptions): <T>(post: Post<T>) => Promi
         if (!response.ok) {
           const { status, headers } = response;
           const body = await text(pieces);
-          return refusal({ status, headers, body, model, embeddings: post.embeddings, now: clock.now() });
+          return refusal({ status, headers, body, model, says, embeddings: post.embeddings, now: clock.now() });
         }
         const type = (response.headers.get("content-type") ?? "").replace(/;.*/s, "").trim().toLowerCase();
         return { value: await post.read({ type, pieces, error }) };
       } catch (cause) {
         if (broken === undefined) throw cause;
-        throwIfAborted(signal, "remoteGenerator");
+        throwIfAborted(signal, says.name);
         if (late !== undefined) {
-          return { code: "io", problem: late, advice: "is it busy with others? give it more time", again: false };
+          return {
+            code: "io",
+            problem: late,
+            advice: `is it busy with others? give it more time: ${says.patience}`,
+            again: false,
+          };
         }
         const reason = show(reasonOf(broken.reason));
         return broken.inside
@@ -128,11 +133,11 @@ export function transport(options: EndpointOptions): <T>(post: Post<T>) => Promi
     }
 
     function error(code: "io" | "input", problem: string): ClaraError {
-      return new ClaraError(code, `remoteGenerator: ${url(path)} ${show(problem)}`);
+      return new ClaraError(code, `${says.name}: ${url(path)} ${show(problem)}`);
     }
 
     function failed({ code, problem, advice, cause }: Failure, tries: string): ClaraError {
-      const text = `remoteGenerator: ${url(path)} ${show(problem)}${tries}${advice && `; ${show(advice)}`}`;
+      const text = `${says.name}: ${url(path)} ${show(problem)}${tries}${advice && `; ${show(advice)}`}`;
       return new ClaraError(code, text, { cause });
     }
   };
