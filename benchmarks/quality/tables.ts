@@ -30,10 +30,10 @@ export function searchTable(sets: Readonly<Record<string, readonly RetrievalSumm
 /** Markdown: one line per file and context. */
 export function answerTable(files: Readonly<Record<string, readonly EvaluationSummary[]>>): string {
   return [
-    "| File | Context | n | F1 | F1, any answer | F1 always | F1 always, any | 95 % of F1 | recall@1 / @5 | refused | AUROC | tokens read | of | ms p50 | first token p50 | quotes verified |",
-    "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|",
+    "| File | Context | n | F1 | F1, any answer | F1 always | F1 always, any | 95 % of F1 | recall@1 / @5 | refused | AUROC | ECE | tokens read | of | ms p50 | first token p50 | quotes verified |",
+    "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|",
     ...Object.entries(files).flatMap(([name, summaries]) =>
-      summaries.map(({ context, n, f1, f1Any, always, ci95, recall, refused, refusal, tokens, ms, citations }) =>
+      summaries.map(({ context, n, f1, f1Any, always, ci95, recall, refused, refusal, calibration, ...rest }) =>
         row([
           name,
           context,
@@ -46,11 +46,12 @@ export function answerTable(files: Readonly<Record<string, readonly EvaluationSu
           recall === null ? "–" : `${percent(recall[1])} / ${percent(recall[5])}`,
           refused,
           refusal.auroc === null ? "–" : refusal.auroc.toFixed(3),
-          Math.round(tokens.read / n),
-          Math.round(tokens.text / n),
-          ms.total.p50.toFixed(0),
-          ms.firstToken.p50.toFixed(0),
-          `${citations.verified} of ${citations.given}`,
+          calibration.ece === null ? "–" : calibration.ece.toFixed(3),
+          Math.round(rest.tokens.read / n),
+          Math.round(rest.tokens.text / n),
+          rest.ms.total.p50.toFixed(0),
+          rest.ms.firstToken.p50.toFixed(0),
+          `${rest.citations.verified} of ${rest.citations.given}`,
         ]),
       ),
     ),
