@@ -89,6 +89,7 @@ export async function verifyCheckpoint(
   let done = 0;
   const checks = createChecks({ signal, onAttempt: (name) => onProgress?.(done, groups.length, name) });
   const session = createSession(folder, { engine, signal });
+  if (only === groupNames) for (const name of unknownFiles(folder)) checks.skip(name, "is not known");
   for (const group of groups) {
     throwIfAborted(signal, "verify-checkpoint");
     await checks.attempt(group.name, () => group.run(session, checks));
@@ -100,23 +101,30 @@ export async function verifyCheckpoint(
   return { checks: list, ...counts, skippedChecks: skipped };
 }
 
+/** What the checks of a folder with the reference's recorded values are made of. Any of it may be absent. */
+const recordedFiles: readonly string[] = [
+  ...["base-forward.json", "checkpoints.json", "checkpoints", "forward", "tokenization.json", "generation.json"],
+  ...["topk.json", "metrics.json", "reader.json", "training", "compress", "quirks.json", "schedule.json"],
+  ...["optimizer.json", "prompts.json", "retrieval-metrics.json", "extract-answers.json"],
+];
+const besideThem = ["base-forward.safetensors", "topk.safetensors", "optimizer.safetensors", "base", "data"];
+
 /** @throws ClaraError "input" when there is nothing to compare with. */
 function groupsOf(folder: Folder): readonly Group[] {
   if (decoderFolders(folder).length > 0) return [decoders];
-  const marks = [
-    "base-forward.json",
-    "checkpoints.json",
-    "checkpoints",
-    "forward",
-    "tokenization.json",
-    "generation.json",
-  ];
-  const others = ["topk.json", "metrics.json", "reader.json", "training", "compress", "quirks.json", "schedule.json"];
-  const more = ["optimizer.json", "prompts.json", "retrieval-metrics.json", "extract-answers.json"];
-  if ([...marks, ...others, ...more].some((file) => folder.has(file))) return claraGroups;
+  if (recordedFiles.some((file) => folder.has(file))) return claraGroups;
   throw new ClaraError(
     "input",
     `${folder.path}: has neither recorded values of the reference (checkpoints/, forward/, tokenization.json, …) nor those of ` +
       "a decoder (config.json, model.safetensors, expected.safetensors); docs/verify-checkpoint.md shows both",
   );
+}
+
+/** Names in a folder of recorded values that no check reads: they may be the checks of a later version. */
+function unknownFiles(folder: Folder): string[] {
+  if (decoderFolders(folder).length > 0) return [];
+  const known = new Set([...recordedFiles, ...besideThem, "manifest.json"]);
+  const isTokenizer = (name: string): boolean => folder.has(`${name}/tokenizer.json`);
+  const unread = (name: string): boolean => /^\.|^readme|^licen[cs]e|\.(md|txt)$/i.test(name);
+  return folder.names(".").filter((name) => !known.has(name) && !isTokenizer(name) && !unread(name));
 }

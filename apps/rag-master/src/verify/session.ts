@@ -113,17 +113,21 @@ export function createSession(folder: Folder, { signal, engine }: Pick<Session, 
   return session;
 }
 
-/** Only float32 was computed with; the rate in the file's name, else the rate that most stages have. */
+/**
+ * Copies in 16 bits are there to be read: nothing was computed with them, unless there are no others. Then by the rate in the file's
+ * name, else the rate that most stages have.
+ */
 function findCheckpoint(folder: Folder, { stage, memoryTokens, documentTokens, name }: CheckpointTraits): string {
-  const all = folder.foldersWith("checkpoints", "config.json").flatMap((path) => {
+  const readable = folder.foldersWith("checkpoints", "config.json").flatMap((path) => {
     try {
       const config = parseReferenceConfig(folder.json(`${path}/config.json`));
       const [first] = Object.values(openTorchFile(sourceOf(folder.bytes(`${path}/adapters.pth`))));
-      return first?.dtype === "F32" ? [{ path, config }] : [];
+      return first ? [{ path, config, whole: first.dtype === "F32" }] : [];
     } catch {
       return []; // the group "checkpoints" says what is wrong with it
     }
   });
+  const all = readable.filter(({ whole }) => whole || !readable.some((other) => other.whole));
   const fits = all.filter(
     ({ config }) =>
       referenceStages[config.stage] === stage &&

@@ -36,7 +36,10 @@ export const LEARNING_RATE = 1e-12;
 /** Sum and largest value of a stored tensor, as a part of the sum of its absolute values: both sides add float64. */
 export const STORED = 1e-9;
 
-/** Above it the reference's weak mask, log(1e-8), lets selected documents back in; ours is a true one, and gradients differ. */
+/**
+ * Above it the reference's weak mask, log(1e-8), lets selected documents back in; ours is a true one, and gradients differ. They
+ * are compared where the difference can be computed from what is recorded.
+ */
 export const WEAK_MASK_EFFECT = 1e-4;
 /** Below it a softmax is a step: its rows and gradients are rounding. Indices are compared all the same. */
 export const SMOOTH_TEMPERATURE = 1e-5;

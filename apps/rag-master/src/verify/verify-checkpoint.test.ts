@@ -202,6 +202,38 @@ describe("verifyCheckpoint", () => {
     await expect(only).rejects.toThrow(/there are no checks "forwards"; there are checkpoints, /);
   });
 
+  it("says which files it does not know, and compares the others", async () => {
+    saveReference("more");
+    save("more/future.json", { pairs: [] });
+    save("more/forward/about.json", { note: "written by hand" });
+    save("more/notes.txt", {});
+    const { failed, passed, skippedChecks } = await verify("more");
+    expect([failed, passed]).toEqual([0, 9]);
+    expect(skippedChecks).toContainEqual({ name: "future.json", reason: "is not known" });
+    expect(skippedChecks).toContainEqual({ name: "forward/about", reason: "is of no form that is known" });
+    expect(skippedChecks.map(({ name }) => name)).not.toContain("notes.txt");
+  });
+
+  it("knows the schedules of Transformers that Clara has, and ends a cosine where the file says", async () => {
+    const common = { total_steps: 4, warmup_steps: 2, learning_rate: 0.1 };
+    save("schedules/schedule.json", [
+      { kind: "constant_with_warmup", ...common, lr_used_per_step: [0, 0.05, 0.1, 0.1] },
+      { kind: "linear", ...common, lr_used_per_step: [0, 0.05, 0.1, 0.05] },
+      { kind: "cosine_with_min_lr", ...common, min_lr: 0.04, lr_used_per_step: [0, 0.05, 0.1, 0.07] },
+      { kind: "polynomial", ...common, lr_used_per_step: [0] },
+    ]);
+    const { checks, skippedChecks } = await verify("schedules");
+    expect(checks.map(({ name, passed }) => [name, passed])).toEqual([
+      ["schedule/0 constant_with_warmup", true],
+      ["schedule/1 linear", true],
+      ["schedule/2 cosine_with_min_lr", true],
+    ]);
+    expect(skippedChecks).toContainEqual({
+      name: "schedule/3 polynomial",
+      reason: "is a schedule that Clara has not",
+    });
+  });
+
   it("stops when it is told to", async () => {
     saveReference("clara");
     const signal = AbortSignal.abort();

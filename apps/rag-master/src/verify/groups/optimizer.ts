@@ -1,3 +1,4 @@
+import type { Weights } from "@clara/core";
 import { tf } from "@clara/tensor";
 import { scheduleOf } from "@clara/train";
 import { difference } from "../compare.ts";
@@ -25,22 +26,20 @@ export const optimizer: Group = {
     const file = folder.json<Recorded>("optimizer.json");
     const recorded = folder.weights("optimizer.safetensors");
     const names = Object.keys(recorded).flatMap((key) => /^(.+)\/0$/.exec(key)?.[1] ?? []);
-    const host = (key: string) => {
-      const { data, shape } = recorded[key]!;
-      return { data, shape };
-    };
+    // A vector as a matrix of one row: ours have no weight decay, the reference's have all the same.
+    const rowsOf = ({ shape }: Weights[string]): number[] => (shape.length === 1 ? [1, ...shape] : [...shape]);
+    const host = (key: string) => ({ data: recorded[key]!.data, shape: rowsOf(recorded[key]!) });
     const all = (before: string, step: number) =>
       Object.fromEntries(names.map((name) => [name, host(`${before}${name}/${step}`)]));
-    const settings = scheduleNamed(file.schedule, file.lr, file.warmup_steps);
+    const settings = scheduleNamed(file.schedule, file.lr, file.warmup_steps, file.min_lr);
     if (!settings) return checks.skip("optimizer", `${file.schedule} is a schedule that Clara has not`);
-    const floor = settings.schedule === "cosine" ? { floor: file.min_lr ?? settings.floor ?? 0 } : {};
-    const rate = scheduleOf({ ...settings, ...floor, weightDecay: 0, clipNorm: 1 }, file.total_steps);
+    const rate = scheduleOf({ ...settings, weightDecay: 0, clipNorm: 1 }, file.total_steps);
     const engine = await start();
     const params = await engine.params(all("", 0), { trainable: true });
     // The gradient of a sum of products is the other factor.
     const trainer = await engine.trainer(
       (inputs, params) => tf.addN(names.map((name) => tf.sum(tf.mul(inputs[name]!, params[name]!)))),
-      Object.fromEntries(names.map((name) => [name, { shape: [...recorded[`${name}/0`]!.shape] }])),
+      Object.fromEntries(names.map((name) => [name, { shape: rowsOf(recorded[`${name}/0`]!) }])),
       { params },
     );
     try {

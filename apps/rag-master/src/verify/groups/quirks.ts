@@ -34,7 +34,10 @@ export const quirks: Group = {
       const name = `quirks/${key}`;
       const ours = answers[key] ?? Object.entries(patterns).find(([pattern]) => new RegExp(pattern).test(key))?.[1];
       // That one needs a training run: the group "training" has it.
-      if (key === "gradient_accumulation_in_deepspeed") continue;
+      if (key === "gradient_accumulation_in_deepspeed") {
+        if (session.folder.names("training", ".json").length === 0) checks.skip(name, "needs files in training/");
+        continue;
+      }
       if (!ours) checks.skip(name, "is about the reference alone");
       else await checks.attempt(name, () => ours(name, value, session, checks));
     }

@@ -8,6 +8,8 @@ import { compareLoss, openForward } from "../forward-common.ts";
 import type { Group } from "../group.ts";
 
 interface RetrievalLoss {
+  /** Names the file with the inputs. */
+  readonly note?: string;
   readonly loss: number;
   readonly topk_indices: readonly (readonly number[])[];
   readonly pos_index: readonly (readonly number[])[];
@@ -20,9 +22,10 @@ export const retrievalLoss: Group = {
   name: "forward/retrieval-loss",
   async run(session, checks) {
     const { folder } = session;
-    const { loss, topk_indices, pos_index } = folder.json<RetrievalLoss>(`${name}.json`);
+    const { loss, topk_indices, pos_index, note } = folder.json<RetrievalLoss>(`${name}.json`);
     const recorded = folder.weights(`${name}.safetensors`);
-    const batch = folder.names("forward", ".json").find((file) => hasQuestions(folder, file));
+    const batches = folder.names("forward", ".json").filter((file) => hasQuestions(folder, file));
+    const batch = batches.find((file) => note?.includes(`${file}.json`)) ?? batches[0];
     if (batch === undefined) throw new MissingFile("a file with questions in forward/");
     const forward = openForward(batch, session);
     const { shape } = forward.checkpoint;

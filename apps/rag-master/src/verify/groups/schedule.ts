@@ -7,18 +7,21 @@ interface Recorded {
   readonly total_steps: number;
   readonly warmup_steps: number;
   readonly learning_rate: number;
+  /** What a cosine ends at. @default a tenth of the learning rate, as in the reference */
+  readonly min_lr?: number;
   readonly lr_used_per_step: readonly number[];
 }
 
-/** What the reference calls a schedule, as ours; undefined for one that ours lacks. Its constant has no warm-up. */
+/** What Transformers call a schedule, as ours; undefined for one that ours lacks. Their constant has no warm-up. */
 export function scheduleNamed(
   kind: string,
   learningRate: number,
   warmupSteps: number,
+  floor: number = 0.1 * learningRate,
 ): Pick<OptimizerSettings, "learningRate" | "schedule" | "warmupSteps" | "floor"> | undefined {
   if (kind === "constant") return { learningRate, schedule: "constant", warmupSteps: 0 };
-  if (kind === "cosine_with_min_lr")
-    return { learningRate, schedule: "cosine", warmupSteps, floor: 0.1 * learningRate };
+  if (kind === "constant_with_warmup") return { learningRate, schedule: "constant", warmupSteps };
+  if (kind === "cosine_with_min_lr") return { learningRate, schedule: "cosine", warmupSteps, floor };
   if (kind === "cosine" || kind === "linear") return { learningRate, schedule: kind, warmupSteps };
   return undefined;
 }
@@ -28,10 +31,10 @@ export const schedule: Group = {
   name: "schedule",
   async run({ folder }, checks) {
     for (const [i, recorded] of folder.json<readonly Recorded[]>("schedule.json").entries()) {
-      const { kind, total_steps, warmup_steps, learning_rate, lr_used_per_step } = recorded;
+      const { kind, total_steps, warmup_steps, learning_rate, min_lr, lr_used_per_step } = recorded;
       const name = `schedule/${i} ${kind}`;
       await checks.attempt(name, () => {
-        const settings = scheduleNamed(kind, learning_rate, warmup_steps);
+        const settings = scheduleNamed(kind, learning_rate, warmup_steps, min_lr);
         if (!settings) return checks.skip(name, "is a schedule that Clara has not");
         const rate = scheduleOf({ ...settings, weightDecay: 0, clipNorm: 1 }, total_steps);
         const ours = { data: lr_used_per_step.map((_, step) => rate(step)) };

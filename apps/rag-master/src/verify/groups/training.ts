@@ -1,13 +1,11 @@
-import type { Weights } from "@clara/core";
 import { mean } from "@clara/evaluation";
 import { adapterNames, type ClaraRecord } from "@clara/train";
 import { stageNamed } from "../batch.ts";
 import type { Checks, Part } from "../check.ts";
-import { difference } from "../compare.ts";
 import type { Group } from "../group.ts";
-import { referenceNames } from "../model.ts";
 import type { LoadedCheckpoint, Session } from "../session.ts";
-import { CHANGE, GRADIENT, LEARNING_RATE, LOSS, MEASURE } from "../tolerances.ts";
+import { GRADIENT, LEARNING_RATE, LOSS, MEASURE } from "../tolerances.ts";
+import { type Changes, compareChanges, namedTensors, nudgedAdapters } from "../training-changes.ts";
 import { exampleOf, runTraining, type TrainingFile, type TrainingRun } from "../training-run.ts";
 import { readFile } from "./reader.ts";
 import { retrievalMeasure } from "./retrieval-metrics.ts";
@@ -28,14 +26,25 @@ export const training: Group = {
         const path = session.findCheckpoint({ stage: json.args.stage, memoryTokens, name: file });
         const checkpoint = session.checkpoint(path);
         const stage = stageNamed(json.args.stage);
-        const data = `data/${json.args.stage}.jsonl`;
+        // A run with a name of its own may have records of its own.
+        const data = [file, json.args.stage].map((of) => `data/${of}.jsonl`).find(folder.has) ?? `data/${file}.jsonl`;
         const records = await readFile(data, stage, json.args.generation_top_k, session);
         const examples = records.map((record) => exampleOf(record, json, checkpoint, session));
         const saved = new Set(Object.keys(recorded).flatMap((key) => Number(/^step(\d+)\//.exec(key)?.[1] ?? 0)));
-        const run = await runTraining(json, { checkpoint, examples, saved }, session);
+        const train = async (from: LoadedCheckpoint): Promise<Changes> => {
+          const run = await runTraining(json, { checkpoint: from, examples, saved }, session);
+          return { run, before: namedTensors(from) };
+        };
+        const changes = await train(checkpoint);
+        const { run } = changes;
         compareSteps(name, json, run, checks);
         if (stage === "endToEnd") compareChoices(name, { json, records, run }, checks);
-        compareChanges(name, { json, recorded, checkpoint, run }, checks);
+        await compareChanges(
+          name,
+          { json, recorded, changes, nudged: () => train(nudgedAdapters(checkpoint)) },
+          checks,
+        );
+        compareNames(name, { json, checkpoint, run }, checks);
         if (stage === "instruction") await checks.attempt(accumulationName, () => accumulation(run, session, checks));
       });
     }
@@ -116,42 +125,13 @@ function accumulation(run: TrainingRun, { folder }: Session, checks: Checks): vo
   checks.worst(accumulationName, [{ what: "the gradient's norm of step 1", error }], GRADIENT);
 }
 
-/** The change since the checkpoint of everything that is recorded, and that nothing else is trained. */
-function compareChanges(
+/** That nothing else is trained. */
+function compareNames(
   name: string,
-  {
-    json,
-    recorded,
-    checkpoint,
-    run,
-  }: { json: TrainingFile; recorded: Weights; checkpoint: LoadedCheckpoint; run: TrainingRun },
+  { json, checkpoint, run }: { json: TrainingFile; checkpoint: LoadedCheckpoint; run: TrainingRun },
   checks: Checks,
 ): void {
-  const { shape, base, adapters } = checkpoint;
-  const { firstMemoryId: first, memoryTokens: M, decoder } = shape;
-  const flat = Object.entries(adapters).flatMap(([role, arrays]) =>
-    Object.entries(arrays).map(([path, array]) => [`${role}.${path}`, array]),
-  );
-  const rows = base.words!.data.subarray(first * decoder.width, (first + M) * decoder.width);
-  const start = { ...Object.fromEntries(flat), memoryRows: { data: rows, shape: [M, decoder.width] } };
-  const before = referenceNames(start, decoder);
-  const keys = Object.keys(recorded).filter((key) => /^step\d+\//.test(key));
-  const groups = Map.groupBy(keys, (key) => key.split("/").slice(0, 2).join("/"));
-  for (const [group, own] of groups) {
-    const step = Number(/\d+/.exec(group)![0]);
-    const parts = own.map((key): Part => {
-      const path = key.slice(key.indexOf("/") + 1);
-      const [ours, from] = [run.after.get(step)?.[path], before[path]];
-      if (!ours || !from) return { what: `${key} is not trained`, error: Number.NaN };
-      const change = (to: Weights[string]) => ({
-        data: to.data.map((value, i) => value - from.data[i]!),
-        shape: to.shape,
-      });
-      const { error, at } = difference(change(ours), change(recorded[key]!));
-      return { what: `${key} ${at}`, error };
-    });
-    checks.worst(`${name}/${group}`, parts, CHANGE * json.args.learning_rate);
-  }
+  const { firstMemoryId: first, memoryTokens: M } = checkpoint.shape;
   if (json.changed_parameters) {
     const named = run.trained.map((path) =>
       path === "memoryRows" ? "embed_tokens" : adapterNames[path.split(".")[0] as keyof typeof adapterNames],
