@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { compileWith } from "./compile.ts";
 import { type Connection, createEngine, type Engine } from "./engine.ts";
 import type { Params } from "./params.ts";
-import type { HostTensors } from "./protocol.ts";
+import type { HostTensors, LoadOptions } from "./protocol.ts";
 
 /** A worker that computes nothing, and what it is asked. */
 function fakeConnection(): { connection: Connection; asked: [kind: string, ask: unknown][] } {
@@ -21,15 +21,15 @@ describe("what the worker is asked", () => {
     ({ id, mapped, trainable: false, shapes: { [`w${id}`]: { shape: [1], dtype: "float32" } } }) as unknown as Params;
   const double = ({ x }: Record<string, tf.Tensor>): tf.Tensor => tf.mul(x!, 2);
 
-  it("is to prepack weights, unless they are in a file or the caller says so", async () => {
+  it("is to prepack weights, of those in a file only packed ones, unless the caller says so", async () => {
     const { connection, asked } = fakeConnection();
     await compileWith(connection, double, specs);
     await compileWith(connection, double, specs, { params: store(1, false) });
     await compileWith(connection, double, specs, { params: [store(1, false), store(2, true)] });
     await compileWith(connection, double, specs, { params: store(2, true), prepack: true });
     await compileWith(connection, double, specs, { params: store(1, false), prepack: false });
-    const loads = asked.map(([kind, ask]) => [kind, (ask as { options: { prepack: boolean } }).options.prepack]);
-    expect(loads).toEqual([true, true, false, true, false].map((prepack) => ["load", prepack]));
+    const loads = asked.map(([kind, ask]) => [kind, (ask as { options: LoadOptions }).options.prepack]);
+    expect(loads).toEqual([true, true, "packed", true, false].map((prepack) => ["load", prepack]));
   });
 
   it("is sent the part of a buffer that is an input, not all of it", async () => {

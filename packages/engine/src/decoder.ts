@@ -3,7 +3,7 @@ import { type CacheShape, cacheNames } from "./decode/cache.ts";
 import type { Connection, TensorFunction } from "./engine.ts";
 import { joinParams, type Params } from "./params.ts";
 import type { Program } from "./program.ts";
-import type { GenerateRequest, HostTensors, Token } from "./protocol.ts";
+import type { GenerateRequest, HostTensors, Prepack, Token } from "./protocol.ts";
 import { sameShape } from "./size.ts";
 import { bindSizes, portOf, type Specs } from "./specs.ts";
 import { programOf } from "./trace/program-of.ts";
@@ -35,7 +35,9 @@ export interface DecoderOptions {
   /** Most tokens of a sequence, prompt included: what the model can. A sequence that reaches it ends. @default no limit */
   readonly mostSlots?: number;
   /** As for `compile`. With `prompt` it makes two copies; without it there is one, for other functions too. @default true */
-  readonly prepack?: boolean;
+  readonly prepack?: Prepack;
+  /** As for `compile`; here a token is one row. The weights' own rounding is far coarser in 4 bits, alike in 8. @default true */
+  readonly roundInputs?: boolean | undefined;
 }
 
 /** Ids, or inputs of the `prompt` function for one sequence. */
@@ -94,6 +96,7 @@ export async function createDecoder(
     leastSlots = 64,
     mostSlots = Infinity,
     prepack = true,
+    roundInputs = true,
   }: DecoderOptions,
 ): Promise<Decoder> {
   const cache: CacheShape = { layers, keyHeads, headWidth, leastSlots: Math.min(leastSlots, mostSlots), mostSlots };
@@ -124,7 +127,13 @@ export async function createDecoder(
   };
   const id = connection.nextId();
   const ids = stores.map((store) => store.id);
-  await connection.request("decoder", () => ({ id, ...programs, cache, params: ids, options: { prepack } }));
+  await connection.request("decoder", () => ({
+    id,
+    ...programs,
+    cache,
+    params: ids,
+    options: { prepack, roundInputs },
+  }));
 
   const generate: Decoder["generate"] = (prompts, { signal, ...options }) => {
     const body = { id, ...readPrompts(prompts, prompt?.specs, mostSlots), ...readOptions(options, prompts.length) };

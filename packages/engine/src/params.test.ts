@@ -52,7 +52,7 @@ describe.each(["compiled", "cpu"] as const)("parameters in the engine %s", (pref
     const { output } = await expected.run(ids);
     const mapped = await engine.params({ file });
     for (const second of [await engine.params({ file: relative(process.cwd(), other) }), await engine.params(bias)]) {
-      for (const prepack of [undefined, false, true]) {
+      for (const prepack of [undefined, false, "packed", true] as const) {
         const params = [mapped, second];
         const compiled = await engine.compile(fn, specs, { params, ...(prepack !== undefined && { prepack }) });
         expect((await compiled.run(ids)).output).toEqual(output);

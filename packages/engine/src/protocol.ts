@@ -89,9 +89,13 @@ export interface Token {
   readonly logProbability?: number;
 }
 
+/** Frozen weights that are copied into the order that matrix products read fastest: all, those of 4 or 8 bits, or none. */
+export type Prepack = boolean | "packed";
+
 export interface LoadOptions {
-  /** Copies frozen weights into the order that matrix products read fastest. */
-  readonly prepack: boolean;
+  readonly prepack: Prepack;
+  /** @see CompileOptions */
+  readonly roundInputs?: boolean | undefined;
 }
 
 /** Per trained parameter: how much of the learning rate and of the weight decay it takes. */

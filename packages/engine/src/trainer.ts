@@ -3,7 +3,7 @@ import { tf } from "@clara/tensor";
 import type { Connection, RunOptions } from "./engine.ts";
 import { checkRates, type StepOptions } from "./optimizer/step-options.ts";
 import { joinParams, type Params } from "./params.ts";
-import type { Groups, HostTensors, OptimizerState } from "./protocol.ts";
+import type { Groups, HostTensors, OptimizerState, Prepack } from "./protocol.ts";
 import type { Sizes } from "./size.ts";
 import { bindSizes, type Specs } from "./specs.ts";
 import { programOf } from "./trace/program-of.ts";
@@ -25,8 +25,8 @@ export interface TrainerOptions {
   readonly rate?: (name: string, shape: readonly number[]) => number;
   /** A parameter's share of the weight decay. @default 1 for matrices, 0 for vectors (biases, norms) */
   readonly decay?: (name: string, shape: readonly number[]) => number;
-  /** As for `compile`: copies frozen parameters into the order that is read fastest. @default true, false when a file is mapped */
-  readonly prepack?: boolean;
+  /** As for `compile`: copies frozen parameters into the order that is read fastest. @default true, "packed" when a file is mapped */
+  readonly prepack?: Prepack;
   /** Least size of a name, where the loss cannot be traced with a few (`topk` needs at least k). */
   readonly leastSizes?: Sizes;
 }
@@ -111,7 +111,7 @@ export async function createTrainer(
     program,
     groups,
     params: stores.map((store) => store.id),
-    options: { prepack: prepack ?? !stores.some(({ mapped }) => mapped) },
+    options: { prepack: prepack ?? (stores.some(({ mapped }) => mapped) ? "packed" : true) },
   }));
   return {
     async accumulate(inputs, { signal } = {}) {

@@ -17,9 +17,9 @@ export interface EncoderEngine<Params extends EngineParams> {
     specs: Readonly<Record<string, { readonly shape: readonly string[]; readonly dtype: "int32" }>>,
     /**
      * `key` says what is compiled: an engine that keeps what it has compiled finds it by its key. `prepack: false` asks for
-     * one copy of the parameters, whatever is compiled over them.
+     * one copy of the parameters, whatever is compiled over them; "packed" for that and copies of those in 4 and 8 bits.
      */
-    options: { readonly params: readonly Params[]; readonly key: string; readonly prepack?: boolean },
+    options: { readonly params: readonly Params[]; readonly key: string; readonly prepack?: boolean | "packed" },
   ): Promise<CompiledEncoder>;
 }
 

@@ -151,6 +151,16 @@ describe("quantizeDecoder", () => {
     expect(eight["layers.0.attention.key.packed"]!.shape).toEqual([16, 8]);
   });
 
+  it("packs a tied head beside the words, as one of its own would be", () => {
+    const tied = parseDecoderConfig({ ...tinyConfigFile, ...sizes, tie_word_embeddings: true });
+    const { head: _, ...shared } = arrays;
+    const packed = quantizeDecoder(shared, tied, { bits: 4 });
+    const own = quantizeDecoder({ ...shared, head: shared.words! }, config, { bits: 4 });
+    expect(packed).toEqual(own);
+    expect(packed.words).toBe(arrays.words);
+    expect(packed["head.packed"]!.shape).toEqual([11, 4]);
+  });
+
   it("leaves maps whole whose numbers are no whole blocks", () => {
     const odd = parseDecoderConfig({ ...tinyConfigFile, ...sizes, intermediate_size: 40 });
     const packed = quantizeDecoder(decoderArrays(decoderCheckpoint(odd), odd), odd, { bits: 8 });

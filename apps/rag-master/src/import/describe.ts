@@ -35,7 +35,7 @@ export function reportOf(inspected: Inspected, out: string): ImportReport {
     );
   }
   if (precision !== "float32" && decoder.config.tiedHead) {
-    notes.push("the head is the table of words, which stays float32");
+    notes.push("the head is the table of words, which stays float32; it is written once more in few bits");
   }
   if (decoder.unused.length > 0) {
     notes.push(

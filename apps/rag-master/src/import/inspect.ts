@@ -7,7 +7,7 @@ import { checkTable } from "./check-tables.ts";
 import { type ClaraCheckpoint, openClaraCheckpoint, readClaraConfig } from "./clara-checkpoint.ts";
 import { type DecoderFolder, openDecoderFolder } from "./decoder-folder.ts";
 import { licenceOf } from "./licence.ts";
-import { basePart, type Precision, wholePart } from "./plan.ts";
+import { baseParts, type Precision, wholePart } from "./plan.ts";
 import { readConfig } from "./small-files.ts";
 import { claraTokenizerFiles, decoderTokenizerFiles, type TokenizerFiles } from "./tokenizer-files.ts";
 import type { PlannedFile } from "./write-tensors.ts";
@@ -103,7 +103,7 @@ export async function checkTables({ checkpoint, decoder, clara }: Inspected, sig
 function inspectDecoder(folder: string, precision: Precision): Inspected {
   const tokenizer = decoderTokenizerFiles(folder);
   const decoder = openDecoderFolder(folder);
-  const parts = [...decoder.tensors.values()].map((tensor) => basePart(tensor, precision));
+  const parts = baseParts([...decoder.tensors.values()], precision, decoder.config.tiedHead);
   const files = [{ name: "base.safetensors", parts }];
   return {
     ...{ name: nameOf(folder, precision), kind: "decoder", folder, base: folder, precision, decoder, tokenizer, files },
@@ -150,20 +150,21 @@ function inspectClara(
       ["words", words],
       ["head", head],
     ]);
-    const baseParts = [...decoder.tensors.values()].map((tensor) =>
-      basePart({ ...tensor, stored: replaced.get(tensor.path) ?? tensor.stored }, precision),
-    );
+    const own = [...decoder.tensors.values()].map((tensor) => ({
+      ...tensor,
+      stored: replaced.get(tensor.path) ?? tensor.stored,
+    }));
     const adapterParts = adapters.flatMap(({ role, tensors }) =>
       tensors.map(({ path, turned, stored }) => wholePart(`${role}.${path}`, turned, stored)),
     );
     const files = [
-      { name: "base.safetensors", parts: baseParts },
+      { name: "base.safetensors", parts: baseParts(own, precision, decoder.config.tiedHead) },
       { name: "adapters.safetensors", parts: adapterParts },
     ];
     const { documentTokens, rate, documents, stage } = config;
     const roles = adapters.map(({ role }) => role);
     const paths = [folder, base].map((of) => join(of, "config.json"));
-    const own = checkpoint.files.map(({ name }) => join(folder, name));
+    const read = checkpoint.files.map(({ name }) => join(folder, name));
     return {
       ...{
         name: nameOf(folder, precision),
@@ -180,7 +181,7 @@ function inspectClara(
       licence: { checkpoint: licenceOf(folder), base: licenceOf(base) },
       files,
       whole: wholeMaps(files[0]!, precision),
-      plan: planOf(precision, [...paths, ...tokenizer.from, ...pathsOf(decoder), ...own]),
+      plan: planOf(precision, [...paths, ...tokenizer.from, ...pathsOf(decoder), ...read]),
       close,
     };
   } catch (error) {
@@ -222,7 +223,7 @@ function planOf(precision: Precision, paths: readonly string[]): string {
     return [resolve(path), size, mtimeMs];
   });
   return createHash("sha256")
-    .update(JSON.stringify({ format: 1, precision, files }))
+    .update(JSON.stringify({ format: 2, precision, files }))
     .digest("hex");
 }
 

@@ -13,8 +13,18 @@ const blockSize = 32;
 
 export type SourceTensor = NamedTensor & { readonly stored: FloatTensor };
 
+/** A decoder's tensors by our paths. A tied head in few bits has packed numbers of its own, as `quantizeDecoder` makes them. */
+export function baseParts(tensors: readonly SourceTensor[], precision: Precision, tiedHead: boolean): PlannedPart[] {
+  return tensors.flatMap((tensor) => {
+    const part = basePart(tensor, precision);
+    if (!tiedHead || tensor.path !== "words") return [part];
+    const head = basePart({ ...tensor, path: "head" }, precision);
+    return head.tensors.length === 2 ? [part, head] : [part];
+  });
+}
+
 /** A decoder's tensor by our path; whole where its rows are no whole blocks. */
-export function basePart({ path, turned, stored }: SourceTensor, precision: Precision): PlannedPart {
+function basePart({ path, turned, stored }: SourceTensor, precision: Precision): PlannedPart {
   const [O, I = 0] = stored.shape as [number, number];
   const name = precision === "float32" ? undefined : packedPath(path, I, blockSize);
   if (name === undefined) return wholePart(path, turned, stored);

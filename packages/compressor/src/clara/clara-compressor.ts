@@ -30,8 +30,12 @@ export interface ClaraCompressorOptions<Params extends EngineParams> {
   readonly documentTokens?: number;
   /** alpha / R of the adapters. @default 2 */
   readonly loraScale?: number;
-  /** Copies the base for each role, in the order that is read fastest. @default false: one copy in the engine for all */
-  readonly prepack?: boolean;
+  /**
+   * Copies the base for each role, in the order that is read fastest: all of it, only what is in 4 or 8 bits, or nothing.
+   * Without, one copy in the engine is for all; but a question read by a packed one then takes ten times as long.
+   * @default "packed"
+   */
+  readonly prepack?: boolean | "packed";
 }
 
 export interface ClaraTextOptions {
@@ -82,7 +86,7 @@ export async function claraCompressor<Params extends EngineParams>(
   engine: EncoderEngine<Params>,
   options: ClaraCompressorOptions<Params>,
 ): Promise<ClaraCompressor> {
-  const { base, adapters, decoder, tokenizer, documentTokens = 256, loraScale = 2, prepack = false } = options;
+  const { base, adapters, decoder, tokenizer, documentTokens = 256, loraScale = 2, prepack = "packed" } = options;
   const { memoryTokens: M } = tokenizer;
   const { width: D } = decoder;
   atLeastOne("claraCompressor: documentTokens", documentTokens);

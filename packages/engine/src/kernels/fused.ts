@@ -82,14 +82,13 @@ export const fused: Readonly<Record<string, Kernel>> = {
     bytes: packedShape,
     lower(emit, { x, packed, scales }, attrs, [output]) {
       const { K, N, bits, blockSize } = attrs;
-      const { accuracyLevel } = emit.options;
       const inputs = [emit.full(x!), emit.bytes(packed!, packedShape(attrs).packed), emit.full(scales!)];
       const name = emit.node("com.microsoft.MatMulNBits", inputs, {
         K,
         N,
         bits,
         block_size: blockSize,
-        ...(accuracyLevel !== undefined && { accuracy_level: accuracyLevel }),
+        ...(emit.options.roundInputs && { accuracy_level: 4 }),
       });
       return [{ ...output!, name }];
     },

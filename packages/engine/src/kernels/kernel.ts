@@ -52,8 +52,8 @@ export interface Emitter {
 }
 
 export interface EmitterOptions {
-  /** How `MatMulNBits` multiplies: 0 in float32, 4 rounds the input to 8 bits. Undefined leaves it to ONNX Runtime. */
-  readonly accuracyLevel?: 0 | 1 | 2 | 3 | 4 | undefined;
+  /** Rounds what packed weights are multiplied with to 8 bits. @default false: float32 */
+  readonly roundInputs?: boolean | undefined;
 }
 
 /** One kernel of TensorFlow.js: its shapes, and its form in ONNX. */

@@ -97,12 +97,12 @@ describe("lower", () => {
     expect(text({}).includes("BitShift")).toBe(true);
   });
 
-  it("writes the accuracy that is asked for", async () => {
+  it("rounds the inputs of packed weights when asked to", async () => {
     const weight = (name: string): Place => ({ kind: "model", data: bytes(name === "packed" ? packed : scales) });
     const text = ({ model }: { model: Uint8Array }): string => Buffer.from(model).toString("latin1");
     expect(text(lower(quantized, { weight })).includes("accuracy_level")).toBe(false);
-    expect(text(lower(quantized, { weight, accuracyLevel: 4 })).includes("accuracy_level")).toBe(true);
-    const [[exact], [rounded]] = [await results({ weight }), await results({ weight, accuracyLevel: 4 })];
+    expect(text(lower(quantized, { weight, roundInputs: true })).includes("accuracy_level")).toBe(true);
+    const [[exact], [rounded]] = [await results({ weight }), await results({ weight, roundInputs: true })];
     expect(rounded).not.toEqual(exact);
     expect(rounded!.every((value, i) => Math.abs(value - exact![i]!) < 0.2)).toBe(true);
   });

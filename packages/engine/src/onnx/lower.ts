@@ -11,7 +11,7 @@ export interface LowerOptions {
   /** Outputs to which a further input `add.<name>` is added: they can then be summed up in place. */
   readonly accumulate?: ReadonlySet<string> | undefined;
   /** How `matMulNBits` multiplies. @see EmitterOptions */
-  readonly accuracyLevel?: EmitterOptions["accuracyLevel"];
+  readonly roundInputs?: EmitterOptions["roundInputs"];
 }
 
 /** Bytes above which a constant travels beside the model instead of in it. */
@@ -22,10 +22,10 @@ const inlineBytes = 1024;
  *
  * @throws ClaraError "engine" for a kernel that is not known here.
  */
-export function lower(program: Program, { weight, accumulate, accuracyLevel }: LowerOptions = {}): OnnxModel {
+export function lower(program: Program, { weight, accumulate, roundInputs }: LowerOptions = {}): OnnxModel {
   const operands = new Map<number, Operand>();
   const packed = packedValues(program);
-  const { emit, initializers, alias, finish } = createEmitter(program, { accuracyLevel });
+  const { emit, initializers, alias, finish } = createEmitter(program, { roundInputs });
   const inputs = [];
   // An int32 array that is read as bytes is declared as what it holds.
   const initialize = (value: number, name: string, place: Place): void => {

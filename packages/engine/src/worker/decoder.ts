@@ -125,7 +125,8 @@ export async function createDecoder(
       return undefined;
     },
     async release() {
-      await Promise.all([stepping.release(), prompting?.release()]);
+      await stepping.release();
+      await prompting?.release();
     },
   };
 }

@@ -1,4 +1,5 @@
 import type { InferenceSession, Tensor } from "onnxruntime-node";
+import { guarded } from "../exit-guard.ts";
 import { lower } from "../onnx/lower.ts";
 import type { Place } from "../onnx/model.ts";
 import type { EngineSettings } from "../options.ts";
@@ -15,13 +16,14 @@ export async function ortRunner(settings: EngineSettings): Promise<Runner> {
   const { threads = 1, provider = "cpu" } = settings;
   return {
     details: `ONNX Runtime ${ort.env.versions.node ?? ""} on ${provider}, ${threads} threads`.replace("  ", " "),
-    async load(program, params, { prepack, accumulate }) {
+    async load(program, params, { prepack, roundInputs, accumulate }) {
       const folder = [...params.values()].find(({ file }) => file)?.file?.folder;
       // On a GPU everything that is frozen should already be there.
-      const shared = provider !== "cpu" ? new Set<string>() : prepack ? lookedUp(program) : floats(program);
+      const shared = provider !== "cpu" ? new Set<string>() : prepack === true ? lookedUp(program) : floats(program);
+      const prepacks = prepack === true || (prepack === "packed" && scalesOf(program).size > 0);
       const weight = (name: string): Place | undefined => placeOf(params.get(name)!, shared.has(name));
-      const { model, externalData } = lower(program, { weight, accumulate });
-      const session = await ort.InferenceSession.create(model, {
+      const { model, externalData } = lower(program, { weight, accumulate, roundInputs });
+      const options: InferenceSession.SessionOptions = {
         executionProviders: [provider],
         externalData: [...externalData],
         intraOpNumThreads: threads,
@@ -31,11 +33,12 @@ export async function ortRunner(settings: EngineSettings): Promise<Runner> {
         enableCpuMemArena: settings.arena ?? true,
         extra: {
           session: {
-            ...(!prepack && { disable_prepacking: "1" }),
+            ...(!prepacks && { disable_prepacking: "1" }),
             ...(folder && { model_external_initializers_file_folder_path: folder }),
           },
         },
-      });
+      };
+      const session = await guarded(() => ort.InferenceSession.create(model, options));
       return loaded(ort, session, program, params);
     },
   };
@@ -68,10 +71,10 @@ function loaded(ort: Ort, session: InferenceSession, program: Program, params: R
         fetches[`out.${name}`] = tensor(ort, dtype, data, shape);
         if (fed.has(`add.${name}`)) feeds[`add.${name}`] = tensor(ort, dtype, data, shape);
       }
-      await session.run(feeds, fetches);
+      await guarded(() => session.run(feeds, fetches));
       return results;
     },
-    release: () => session.release(),
+    release: () => guarded(() => session.release()),
   };
 }
 
@@ -87,12 +90,20 @@ function lookedUp({ inputs, calls }: Program): Set<string> {
 }
 
 /**
- * Weights that are held once where nothing is prepacked: a session would copy what is a part of it. Whole numbers stay a
- * part: they may be packed ones, which cannot be fed as the bytes that they are read as.
+ * Weights that are held once where nothing is prepacked: a session would copy what is a part of it. Packed weights stay a
+ * part: their bytes and scales are put in order together.
  */
-function floats({ inputs, values }: Program): Set<string> {
-  const found = inputs.filter(({ from, value }) => from === "weights" && values[value]!.dtype === "float32");
+function floats(program: Program): Set<string> {
+  const scales = scalesOf(program);
+  const found = program.inputs.filter(
+    ({ from, value }) => from === "weights" && program.values[value]!.dtype === "float32" && !scales.has(value),
+  );
   return new Set(found.map(({ name }) => name));
+}
+
+/** Values that are scales of packed weights. */
+function scalesOf({ calls }: Program): Set<number> {
+  return new Set(calls.flatMap(({ kernel, inputs }) => (kernel === "ClaraMatMulNBits" ? [inputs.scales!] : [])));
 }
 
 function placeOf({ trainable, data, file }: Param, shared: boolean): Place | undefined {

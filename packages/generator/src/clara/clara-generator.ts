@@ -20,8 +20,11 @@ export interface ClaraGeneratorOptions {
   readonly promptTokens?: number;
   /** alpha / R of the adapter. @default 2 */
   readonly loraScale?: number;
-  /** Copies the base twice, in the order that is read fastest. @default false: one copy in the engine for all */
-  readonly prepack?: boolean;
+  /**
+   * Copies the base twice, in the order that is read fastest: all of it, only what is in 4 or 8 bits, or nothing. Without, one
+   * copy in the engine is for all; but a token from a packed one then takes up to 40 times as long. @default "packed"
+   */
+  readonly prepack?: boolean | "packed";
 }
 
 export interface ClaraGenerateOptions extends Pick<Sampling, "temperature" | "topP" | "seed" | "signal"> {
@@ -87,7 +90,7 @@ export async function claraGenerator(
     render,
     promptTokens = 1024,
     loraScale = 2,
-    prepack = false,
+    prepack = "packed",
   }: ClaraGeneratorOptions,
 ): Promise<ClaraGenerator> {
   const { memoryTokens: M, firstMemoryId, size: vocabulary } = tokenizer;
