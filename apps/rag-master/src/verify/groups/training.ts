@@ -5,7 +5,7 @@ import type { Checks, Part } from "../check.ts";
 import type { Group } from "../group.ts";
 import type { LoadedCheckpoint, Session } from "../session.ts";
 import { GRADIENT, LEARNING_RATE, LOSS, MEASURE } from "../tolerances.ts";
-import { type Changes, compareChanges, namedTensors, nudgedAdapters } from "../training-changes.ts";
+import { compareChanges, namedTensors } from "../training-changes.ts";
 import { exampleOf, runTraining, type TrainingFile, type TrainingRun } from "../training-run.ts";
 import { readFile } from "./reader.ts";
 import { retrievalMeasure } from "./retrieval-metrics.ts";
@@ -31,19 +31,10 @@ export const training: Group = {
         const records = await readFile(data, stage, json.args.generation_top_k, session);
         const examples = records.map((record) => exampleOf(record, json, checkpoint, session));
         const saved = new Set(Object.keys(recorded).flatMap((key) => Number(/^step(\d+)\//.exec(key)?.[1] ?? 0)));
-        const train = async (from: LoadedCheckpoint): Promise<Changes> => {
-          const run = await runTraining(json, { checkpoint: from, examples, saved }, session);
-          return { run, before: namedTensors(from) };
-        };
-        const changes = await train(checkpoint);
-        const { run } = changes;
+        const run = await runTraining(json, { checkpoint, examples, saved }, session);
         compareSteps(name, json, run, checks);
         if (stage === "endToEnd") compareChoices(name, { json, records, run }, checks);
-        await compareChanges(
-          name,
-          { json, recorded, changes, nudged: () => train(nudgedAdapters(checkpoint)) },
-          checks,
-        );
+        compareChanges(name, { json, recorded, changes: { run, before: namedTensors(checkpoint) } }, checks);
         compareNames(name, { json, checkpoint, run }, checks);
         if (stage === "instruction") await checks.attempt(accumulationName, () => accumulation(run, session, checks));
       });
