@@ -4,6 +4,7 @@ import { inspect } from "../../apps/rag-master/src/import/inspect.ts";
 import type { Precision } from "../../apps/rag-master/src/import/plan.ts";
 import { runImport } from "../../apps/rag-master/src/import/run-import.ts";
 import { decoderTensors, parseDecoderConfig, safetensorsHeader } from "../../packages/model/src/index.ts";
+import { createRandom } from "../random.ts";
 
 export interface Model {
   /** What Hugging Face's config.json would say. */
@@ -108,17 +109,6 @@ export async function importModel(folder: string, precision: Precision, out: str
 export function randomIds(count: number, vocabulary: number, seed: number): number[] {
   const random = createRandom(seed);
   return Array.from({ length: count }, () => 1 + Math.floor(random() * (vocabulary - 1)));
-}
-
-/** Numbers from 0 up to 1, the same ones for the same seed (mulberry32). */
-function createRandom(seed: number): () => number {
-  let state = seed | 0;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
 }
 
 /** Standard normal numbers, two at a time (Box and Muller's method). */

@@ -1,4 +1,5 @@
 import { type SafeTensor, writeSafetensors } from "../../packages/model/src/index.ts";
+import { createRandom } from "../random.ts";
 
 /** The model all of these benchmarks use: BERT's encoder in MiniLM's size, and LoRA updates of its four attention maps. */
 export const shape = {
@@ -124,17 +125,6 @@ export function passages(count = 1000, seed = 3): string[] {
 function float(dims: readonly number[], next: () => number): SafeTensor {
   const values = Float32Array.from({ length: dims.reduce((a, b) => a * b, 1) }, next);
   return { dtype: "F32", shape: dims, bytes: new Uint8Array(values.buffer) };
-}
-
-/** Numbers from 0 up to 1, the same ones for the same seed (mulberry32). */
-function createRandom(seed: number): () => number {
-  let state = seed | 0;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
 }
 
 /** Standard normal numbers (Box and Muller's method). */
