@@ -2,15 +2,16 @@
 //
 //   npm start -- train mini-query --model <folder of the stage before> --out runs/query
 //
-// LoRA updates of the compressor for questions alone: documents stay compressed as they are, so packs stay valid. The loss of the
-// reader of memories reaches the question through the straight-through top-k.
+// LoRA updates of the compressor for questions alone: documents stay compressed as they are, so packs stay valid. Each question
+// is held against the passages of all questions of its step, an eighth of which are about the same subject; the loss of the reader of
+// memories reaches the question through the straight-through top-k over the same passages.
 import { queryTask, type Recipe, readQed, readSquad } from "@clara/train";
 
 const recipe: Recipe = {
   name: "mini-query",
   stage: "endToEnd",
   about: "A query reasoner that the answer's loss has trained.",
-  steps: 250,
+  steps: 400,
   seed: 13,
   optimizer: { learningRate: 1e-3, schedule: "cosine", warmupSteps: 20, weightDecay: 0, clipNorm: 1 },
   data: {
@@ -31,9 +32,9 @@ const recipe: Recipe = {
     return queryTask(context, {
       records: [...squad, ...qed, ...qed, ...qed],
       seed: context.seed,
-      batchSize: 64,
+      batchSize: 128,
       groupSize: 16,
-      strangers: 24,
+      answers: 32,
       rate: 16,
       topK: 2,
       answerWeight: 0.5,

@@ -35,12 +35,12 @@ interface Choice {
 }
 
 /** Each adds to the one before. */
-const gates: Readonly<Record<string, WindowOptions & { readonly reader: boolean }>> = {
-  cosine: { overlapWeight: 0, kindWeight: 0, evidenceWeight: 0, reader: false },
-  "and the passage's score": { overlapWeight: 0, kindWeight: 0, reader: false },
-  "and the question's words": { kindWeight: 0, reader: false },
-  "and numbers and names": { reader: false },
-  "and the reader of memories": { reader: true },
+const gates: Readonly<Record<string, WindowOptions>> = {
+  cosine: { overlapWeight: 0, kindWeight: 0, evidenceWeight: 0 },
+  "and the passage's score": { overlapWeight: 0, kindWeight: 0 },
+  "and the question's words": { kindWeight: 0 },
+  "and numbers and names": {},
+  "and the reader of memories": { pointerWeight: 0.05 },
 };
 
 const config = defaultConfig();
@@ -63,10 +63,10 @@ for (const file of values.files.split(",")) {
       evidence.map(({ text }) => text),
     ),
   );
-  for (const [name, { reader, ...options }] of Object.entries(gates)) {
-    if (reader && model.memories === undefined) continue;
-    const recalls = [1, 2, 4, 8].map((windows) => recallOf(held, { ...options, windows, neighbours: 0 }, reader));
-    const read = recallOf(held, { ...options, ...config.expansion }, reader);
+  for (const [name, options] of Object.entries(gates)) {
+    if (options.pointerWeight && model.memories === undefined) continue;
+    const recalls = [1, 2, 4, 8].map((windows) => recallOf(held, { ...options, windows, neighbours: 0 }));
+    const read = recallOf(held, { ...options, ...config.expansion });
     const cells = [...recalls, read].map(({ recall }) => (100 * recall).toFixed(1));
     rows.push(`| ${[file, held.length, name, ...cells, `${(100 * read.share).toFixed(0)} %`].join(" | ")} |`);
     console.log(rows.at(-1));
@@ -104,14 +104,10 @@ async function choiceOf(record: EvaluationRecord, whole: Model): Promise<Choice>
 }
 
 /** Questions whose answer is in what a gate opens, and the share of the text's characters that it opens. */
-function recallOf(
-  choices: readonly Choice[],
-  options: WindowOptions,
-  reader: boolean,
-): { recall: number; share: number } {
+function recallOf(choices: readonly Choice[], options: WindowOptions): { recall: number; share: number } {
   let [found, opened, all] = [0, 0, 0];
   for (const { record, query, evidence, overlap, pointed } of choices) {
-    const fragments = chooseWindows(query, evidence, overlap, options, reader ? pointed : undefined);
+    const fragments = chooseWindows(query, evidence, overlap, options, pointed);
     const texts = fragments.map(({ evidence: index, start, end }) => evidence[index]!.text.slice(start, end));
     if (holds(record, texts)) found++;
     opened += texts.reduce((sum, { length }) => sum + length, 0);

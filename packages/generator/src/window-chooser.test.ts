@@ -31,9 +31,14 @@ describe("windowChooser", () => {
         return passages.map(() => ({ none: 0, logits: Float32Array.from([100, 0]) }));
       },
     };
-    const choose = windowChooser({ windows: 1, neighbours: 0, memories: reader as MemoryReader });
-    expect(await choose(query, evidence, options)).toEqual([{ evidence: 1, start: 0, end: 5 }]);
+    const one = { windows: 1, neighbours: 0, memories: reader as MemoryReader };
+    expect(await windowChooser({ ...one, pointerWeight: 0.05 })(query, evidence, options)).toEqual([
+      { evidence: 1, start: 0, end: 5 },
+    ]);
     expect(asked).toEqual(["aaaaa bbbbb"]);
+    // What weighs nothing is not asked for.
+    expect(await windowChooser(one)(query, evidence, options)).toEqual([{ evidence: 1, start: 6, end: 11 }]);
+    expect(asked).toHaveLength(1);
   });
 
   it("needs the question's vector", async () => {

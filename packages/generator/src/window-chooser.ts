@@ -4,7 +4,7 @@ import type { Fragment } from "./sequences.ts";
 import { chooseWindows, type Overlap, type Pointed, type WindowOptions } from "./windows.ts";
 
 export interface WindowChooserOptions extends WindowOptions {
-  /** Reads memories, to choose windows better. @default none: the cosine and the words choose */
+  /** Reads memories, to choose windows together with the cosine and the words: asked where `pointerWeight` is not 0. */
   readonly memories?: MemoryReader | undefined;
 }
 
@@ -21,16 +21,20 @@ export type ChooseFragments = (
  * @throws ClaraError when called: "option" without the question's vector, and what the reader of memories throws.
  */
 export function windowChooser({ memories, ...options }: WindowChooserOptions = {}): ChooseFragments {
+  const asked = options.pointerWeight ? memories : undefined;
   return async ({ text, vector, states }, evidence, { overlap, signal }) => {
     if (vector === undefined) {
       throw new ClaraError("option", "windowChooser: needs the question's vector to choose windows, got none");
     }
-    const pointed = memories && states ? await pointedAt(memories, { text, states }) : undefined;
+    const pointed = asked && states ? await pointedAt(asked, { text, states }) : undefined;
     return chooseWindows({ vector, text }, evidence, overlap, options, pointed);
 
-    async function pointedAt(reader: MemoryReader, asked: { text: string; states: Float32Array }): Promise<Pointed[]> {
+    async function pointedAt(
+      reader: MemoryReader,
+      question: { text: string; states: Float32Array },
+    ): Promise<Pointed[]> {
       const withMemory = evidence.flatMap(({ text, memory }) => (memory ? [{ text, memory }] : []));
-      const read = (await reader.windows(asked, withMemory, overlap, { signal })).values();
+      const read = (await reader.windows(question, withMemory, overlap, { signal })).values();
       return evidence.map(({ memory }) => (memory ? read.next().value! : { none: 0, logits: new Float32Array(0) }));
     }
   };

@@ -12,82 +12,99 @@ import { type QueryBatchesOptions, queryBatches } from "./query-batches.ts";
 const batches = (options: Partial<QueryBatchesOptions> = {}): Batches =>
   queryBatches({
     ...{ records: townRecords, store: literalStore, tokenizer: townTokenizer, seed: 5, batchSize: 8 },
-    ...{ groupSize: 4, strangers: 3, rate: 8 },
+    ...{ groupSize: 4, rate: 8 },
     ...options,
   });
 
 /** Which text a memory is of. */
 const textBy = new Map(townRecords.map(({ text }) => [memoryTokens(literalStates(text), 8, 4).join(), text]));
 
-interface Row {
-  readonly record: SpanRecord;
-  readonly question: string;
-  /** The candidates' memories, with what is said about each memory token. */
-  readonly candidates: readonly Record<"memories" | "tokens" | "overlap" | "holds", number[]>[];
+interface Step {
+  /** The candidates of all questions. */
+  readonly passages: readonly Record<"memories" | "tokens", number[]>[];
+  readonly texts: readonly (string | undefined)[];
+  readonly questions: readonly {
+    readonly record: SpanRecord;
+    readonly question: string;
+    readonly own: number[];
+    readonly holds: number[];
+    /** [P][M]; of the questions that are read, too. */
+    readonly overlap: number[][] | undefined;
+  }[];
 }
 
-function rowsOf({ parts: [part], ids }: TrainingBatch): Row[] {
-  const [B, N, M, width] = part!.memories!.shape as [number, number, number, number];
-  const cut = (name: string, b: number, n: number, size: number): number[] => {
-    const at = (b * N + n) * size;
-    return Array.from(part![name]!.data as Float32Array).slice(at, at + size);
-  };
-  const U = part!.question!.shape[1]!;
-  return Array.from({ length: B }, (_, b) => ({
-    record: townRecords.find(({ id }) => id === ids[b])!,
-    question: wordsOf(
-      Array.from(part!.question!.data)
-        .slice(b * U, (b + 1) * U)
-        .filter((_, u) => part!.questionMask!.data[b * U + u] === 1),
-    ),
-    candidates: Array.from({ length: N }, (_, n) => ({
-      memories: cut("memories", b, n, M * width),
-      tokens: cut("tokens", b, n, M),
-      overlap: cut("overlap", b, n, M),
-      holds: cut("holds", b, n, M),
-    })),
+function stepOf({ parts: [part], ids }: TrainingBatch): Step {
+  const [P, M, width] = part!.memories!.shape as [number, number, number];
+  const [B, U] = part!.question!.shape as [number, number];
+  const cut = (name: string, at: number, size: number): number[] =>
+    Array.from(part![name]!.data as Float32Array).slice(at * size, (at + 1) * size);
+  const passages = Array.from({ length: P }, (_, p) => ({
+    memories: cut("memories", p, M * width),
+    tokens: cut("tokens", p, M),
   }));
+  return {
+    passages,
+    texts: passages.map(({ memories }) => textBy.get(memories.join())),
+    questions: Array.from({ length: B }, (_, b) => ({
+      record: townRecords.find(({ id }) => id === ids[b])!,
+      question: wordsOf(cut("question", b, U).filter((_, u) => part!.questionMask!.data[b * U + u] === 1)),
+      own: cut("own", b, P),
+      holds: cut("holds", b, M),
+      overlap:
+        b < part!.overlap!.shape[0]! ? Array.from({ length: P }, (_, p) => cut("overlap", b * P + p, M)) : undefined,
+    })),
+  };
 }
 
 describe("queryBatches", () => {
-  it("gives each question its own passage first, then others of its subject, then strangers", async () => {
-    const corpus = readingCorpus(townRecords);
+  it("gives all questions the passages of all, each once, and says which is their own", async () => {
     expect(textBy.size).toBe(16);
-    const rows = (await take(batches({ batchSize: 12 }), 6)).flatMap(rowsOf);
-    for (const { record, question, candidates } of rows) {
-      expect(question).toBe(`[CLS] ${townText(record.question)} [SEP]`);
-      const texts = candidates.map(({ memories }) => textBy.get(memories.join()));
-      expect(texts).toHaveLength(4 + 3);
-      expect(texts[0]).toBe(record.text);
-      const own = corpus.texts(record.group);
-      expect(texts.slice(0, 4).toSorted()).toEqual(own.toSorted());
-      expect(texts.slice(4).filter((text) => text === undefined || own.includes(text))).toEqual([]);
-      for (const { tokens } of candidates) expect(tokens).toEqual([8, 8, 8, 8, 8]);
+    for (const { questions, texts, passages } of (await take(batches({ batchSize: 12 }), 6)).map(stepOf)) {
+      expect(questions).toHaveLength(12);
+      expect(new Set(texts)).toEqual(new Set(questions.map(({ record }) => record.text)));
+      expect(new Set(texts).size).toBe(texts.length);
+      for (const { record, question, own } of questions) {
+        expect(question).toBe(`[CLS] ${townText(record.question)} [SEP]`);
+        expect(own).toEqual(texts.map((text) => (text === record.text ? 1 : 0)));
+      }
+      for (const { tokens } of passages) expect(tokens).toEqual([8, 8, 8, 8, 8]);
     }
   });
 
-  it("marks the windows of the first candidate that hold the answer, and none of the others", async () => {
-    for (const { record, candidates } of (await take(batches(), 3)).flatMap(rowsOf)) {
+  it("has different passages of one subject in each step, and all subjects of it among the first", async () => {
+    for (const { questions } of (await take(batches(), 6)).map(stepOf)) {
+      const subjects = [0, 1].map((g) => questions.filter((_, i) => i % 2 === g).map(({ record }) => record));
+      for (const records of subjects) {
+        expect(new Set(records.map(({ group }) => group)).size).toBe(1);
+        expect(new Set(records.map(({ text }) => text)).size).toBe(4);
+      }
+    }
+  });
+
+  it("marks the windows of its own passage that hold the answer", async () => {
+    for (const { record, holds } of (await take(batches(), 3)).flatMap((batch) => stepOf(batch).questions)) {
       const { starts, ends } = townTokenizer.encode(record.text);
       const held = new Set<number>();
       starts.forEach((start, t) => {
         if (start < record.answer!.end && ends[t]! > record.answer!.start) held.add(Math.floor((t + 1) / 8));
       });
-      expect(candidates[0]!.holds).toEqual([0, 1, 2, 3, 4].map((m) => (held.has(m) ? 1 : 0)));
-      for (const { holds } of candidates.slice(1)) expect(holds).toEqual([0, 0, 0, 0, 0]);
+      expect(holds).toEqual([0, 1, 2, 3, 4].map((m) => (held.has(m) ? 1 : 0)));
     }
   });
 
-  it("says how much of the question's words each window's text has", async () => {
+  it("says how much of the words of the questions that are read each window's text has", async () => {
     const corpus = readingCorpus(townRecords);
-    for (const { record, candidates } of (await take(batches(), 1)).flatMap(rowsOf)) {
-      for (const { memories, overlap } of candidates) {
-        const text = textBy.get(memories.join())!;
-        const { starts, ends } = townTokenizer.encode(text);
-        const slice = (m: number): string => text.slice(starts[Math.max(0, 8 * m - 1)], ends[Math.min(37, 8 * m + 6)]);
-        expectClose(overlap, [0, 1, 2, 3, 4].map(slice).map(corpus.overlap(record.question)));
-      }
+    const { questions, texts } = stepOf((await take(batches({ answers: 3 }), 1))[0]!);
+    expect(questions.map(({ overlap }) => overlap !== undefined)).toEqual(questions.map((_, b) => b < 3));
+    for (const { record, overlap } of questions.slice(0, 3)) {
+      texts.forEach((text, p) => {
+        const { starts, ends } = townTokenizer.encode(text!);
+        const slice = (m: number): string => text!.slice(starts[Math.max(0, 8 * m - 1)], ends[Math.min(37, 8 * m + 6)]);
+        expectClose(overlap![p]!, [0, 1, 2, 3, 4].map(slice).map(corpus.overlap(record.question)));
+      });
     }
+    const all = stepOf((await take(batches(), 1))[0]!);
+    expect(all.questions.every(({ overlap }) => overlap !== undefined)).toBe(true);
   });
 
   it("takes the last window for an answer beyond the end of what has been compressed", async () => {
@@ -100,30 +117,25 @@ describe("queryBatches", () => {
           values: states.values.slice(0, 36),
         })),
     };
-    const rows = (await take(batches({ store: cut }), 3)).flatMap(rowsOf);
-    const late = rows.filter(({ record }) => record.answer!.start > 45);
+    const steps = (await take(batches({ store: cut }), 3)).map(stepOf);
+    const late = steps.flatMap(({ questions }) => questions).filter(({ record }) => record.answer!.start > 45);
     expect(late.length).toBeGreaterThan(3);
-    for (const { candidates } of late) expect(candidates[0]!.holds).toEqual([0, 1]);
-    for (const { candidates } of rows) expect(candidates[0]!.tokens).toEqual([8, 1]);
+    for (const { holds } of late) expect(holds).toEqual([0, 1]);
+    for (const { tokens } of steps.flatMap(({ passages }) => passages)) expect(tokens).toEqual([8, 1]);
   });
 
   it("pads shorter memories with nothing", async () => {
     const records = townRecords.map((record, i) => {
       return i < 3 ? { ...record, text: "Anna Adams came.", answer: { start: 0, end: 10 } } : record;
     });
-    const rows = (await take(batches({ records, batchSize: 16 }), 1)).flatMap(rowsOf);
-    const short = rows.flatMap(({ candidates }) => candidates).filter(({ tokens }) => tokens[1] === 0);
-    expect(short.length).toBeGreaterThan(0);
-    for (const { tokens, memories, overlap } of short) {
-      expect(tokens).toEqual([6, 0, 0, 0, 0]);
-      expect(memories.slice(4)).toEqual(Array(16).fill(0));
-      expect(overlap.slice(1)).toEqual([0, 0, 0, 0]);
+    const { passages, questions } = stepOf((await take(batches({ records, batchSize: 16 }), 1))[0]!);
+    const short = passages.flatMap(({ tokens }, p) => (tokens[1] === 0 ? [p] : []));
+    expect(short).toHaveLength(1);
+    for (const p of short) {
+      expect(passages[p]!.tokens).toEqual([6, 0, 0, 0, 0]);
+      expect(passages[p]!.memories.slice(4)).toEqual(Array(16).fill(0));
+      for (const { overlap } of questions) expect(overlap![p]!.slice(1)).toEqual([0, 0, 0, 0]);
     }
-  });
-
-  it("has no strangers where there is one subject only", async () => {
-    const rows = (await take(batches({ batchSize: 4 }), 1)).flatMap(rowsOf);
-    expect(rows.map(({ candidates }) => candidates.length)).toEqual([4, 4, 4, 4]);
   });
 
   it("goes on from any position to the same batches, which the seed and the epoch decide", async () => {
@@ -135,12 +147,13 @@ describe("queryBatches", () => {
     expect(all[second]!.next).toEqual({ epoch: 1, cursor: 2 });
     for (const { divisor, examples, tokens, parts } of all) {
       expect([divisor, examples]).toEqual([8, 8]);
-      expect(tokens).toBe(8 * parts[0]!.tokens!.shape[1]!);
+      expect(tokens).toBe((parts[0]!.questionMask!.data as Int32Array).reduce((sum, one) => sum + one));
     }
   });
 
   it("refuses a batch that the groups do not fill, instead of looking for it without end", async () => {
     await expect(take(batches({ batchSize: 64 }), 1)).rejects.toThrow(/^queryBatches: batchSize must be a multiple of/);
     await expect(take(batches({ batchSize: 6 }), 1)).rejects.toMatchObject({ code: "option" });
+    expect(() => batches({ answers: 9 })).toThrow("queryBatches: answers must be from 1 to batchSize, 8, got 9");
   });
 });

@@ -3,7 +3,7 @@ import type { HostTensors } from "@clara/engine";
 import { memoryReaderArrays, nestMemoryReader, readMemories, windowLogits } from "@clara/generator";
 import { bertEmbeddingArrays, bertLayerArrays, encodeBert, nestBert } from "@clara/model";
 import { type Lora, stopGradient, tf } from "@clara/tensor";
-import { selectMemories, selectTopK } from "@clara/topk";
+import { selectTopK } from "@clara/topk";
 import { candidateLoss, candidateScores } from "../losses/candidate-loss.ts";
 import { windowLoss } from "../losses/window-loss.ts";
 import { random } from "../random.ts";
@@ -46,6 +46,7 @@ export async function queryTask(
   const { heads, layers, width, feedForward, layerNormEps } = shapeOf(model);
   const store = await passageStore(engine, model, { seed: options.seed });
   const d = store.width;
+  const A = options.answers ?? options.batchSize;
   const depth = Object.keys(weights).filter((name) => /^memory\.layer\.\d+\.output\.dense\.bias$/.test(name)).length;
   const named = (prefix: string, arrays: Weights): HostTensors =>
     Object.fromEntries(Object.entries(arrays).map(([name, array]) => [prefix + name, array]));
@@ -85,17 +86,19 @@ export async function queryTask(
     specs: {
       question: int("B", "U"),
       questionMask: int("B", "U"),
-      memories: float("B", "N", "M", d),
-      tokens: float("B", "N", "M"),
-      overlap: float("B", "N", "M"),
-      holds: float("B", "N", "M"),
+      memories: float("P", "M", d),
+      tokens: float("P", "M"),
+      own: float("B", "P"),
+      holds: float("B", "M"),
+      overlap: float(A, "P", "M"),
     },
-    leastSizes: { N: topK },
+    leastSizes: { B: A, P: topK },
     loss(inputs, tensors) {
       const [question, questionMask] = [inputs.question as tf.Tensor2D, inputs.questionMask as tf.Tensor2D];
-      const memories = inputs.memories as tf.Tensor4D;
-      const [tokens, overlap, holds] = [inputs.tokens, inputs.overlap, inputs.holds] as tf.Tensor3D[];
-      const [B, , M] = memories.shape;
+      const [own, holds, tokens] = [inputs.own, inputs.holds, inputs.tokens] as tf.Tensor2D[];
+      const [memories, overlap] = [inputs.memories, inputs.overlap] as tf.Tensor3D[];
+      const [B, U] = question.shape;
+      const [P, M] = tokens!.shape;
       const side = (prefix: string) =>
         Object.fromEntries(
           Object.entries(tensors).flatMap(([name, tensor]) =>
@@ -106,33 +109,38 @@ export async function queryTask(
       const bert = nestBert({ ...embeddings, ...side("compressor.") });
       const batch = { ids: question, types: tf.zerosLike(question), mask: questionMask };
       const asked = encodeBert(bert, batch, { heads, layerNormEps, lora: loraOf(side("lora.")) }); // [B, U, D]
-      const kept = tf.reshape(tf.cast(questionMask, "float32"), [B, question.shape[1], 1]);
+      const kept = tf.reshape(tf.cast(questionMask, "float32"), [B, U, 1]);
       const query = tf.matMul(tf.sum(tf.mul(asked, kept), 1) as tf.Tensor2D, tensors.down as tf.Tensor2D); // [B, d]
-      const scores = candidateScores(query as tf.Tensor2D, memories, tokens!);
-      const search = candidateLoss(scores, holds!);
+      const scores = candidateScores(query as tf.Tensor2D, memories!, tokens!);
+      const search = candidateLoss(scores, { own: own!, holds: holds! });
 
-      const { weights: chosen } = selectTopK(scores.passages, topK); // [B, k, N]
-      const pick = (values: tf.Tensor3D): tf.Tensor2D =>
-        tf.reshape(tf.matMul(stopGradient(chosen) as tf.Tensor3D, values), [B, topK * M]) as tf.Tensor2D;
-      const there = tf.minimum(pick(tokens!), 1) as tf.Tensor2D;
-      const held = tf.minimum(pick(holds!), 1);
+      const first = <T extends tf.Tensor>(all: T) => tf.slice(all, 0, A) as T;
+      const { weights: chosen } = selectTopK(first(scores.passages), topK); // [A, k, P]
+      const taken = stopGradient(chosen) as tf.Tensor3D;
+      const flat = tf.reshape(memories!, [P, M * d]);
+      const there = tf.reshape(tf.matMul(tf.reshape(taken, [A * topK, P]), tf.minimum(tokens!, 1)), [A, topK * M]);
+      // [A, k, 1], whether it is the one that answers, times [A, 1, M]
+      const right = tf.matMul(taken, tf.reshape(first(own!), [A, P, 1]));
+      const held = tf.reshape(tf.mul(right, tf.reshape(first(holds!), [A, 1, M])), [A, topK * M]) as tf.Tensor2D;
       const reader = nestMemoryReader(side("memory."));
       const read = readMemories(
         reader,
         {
-          question: asked,
-          questionMask,
-          memory: tf.reshape(selectMemories(chosen, memories), [B, topK * M, d]) as tf.Tensor3D,
-          memoryMask: there,
-          overlap: pick(overlap!),
+          question: first(asked),
+          questionMask: first(questionMask),
+          memory: tf.reshape(tf.matMul(tf.reshape(chosen, [A * topK, P]), flat), [A, topK * M, d]) as tf.Tensor3D,
+          memoryMask: there as tf.Tensor2D,
+          overlap: tf.reshape(tf.matMul(taken, overlap!), [A, topK * M]) as tf.Tensor2D,
         },
         { heads, layerNormEps },
       );
-      const answer = windowLoss(
+      const unsure = windowLoss(
         windowLogits(reader, read),
         tf.concat([tf.sub(1, tf.max(held, 1, true)), held], 1) as tf.Tensor2D,
-        tf.concat([tf.ones([B, 1]), there], 1) as tf.Tensor2D,
+        tf.concat([tf.ones([A, 1]), there], 1) as tf.Tensor2D,
       );
+      // As if all had been read: what a step divides by is its questions.
+      const answer = tf.mul(unsure, options.batchSize / A) as tf.Scalar;
       return { loss: tf.add(search, tf.mul(answer, answerWeight)) as tf.Scalar, search, answer };
     },
     batches: queryBatches({ ...options, tokenizer, store }),

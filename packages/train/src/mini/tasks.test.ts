@@ -42,7 +42,7 @@ const search =
 const query =
   (options: Partial<QueryTaskOptions> = {}): Build =>
   (context) =>
-    queryTask(context, { ...shared, groupSize: 4, strangers: 2, rate: 8, rank: 3, ...options });
+    queryTask(context, { ...shared, groupSize: 4, answers: 8, rate: 8, rank: 3, ...options });
 const reading = {
   text:
     (options: Partial<ReadingTaskOptions> = {}): Build =>

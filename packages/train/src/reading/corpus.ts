@@ -15,7 +15,7 @@ export function readingCorpus(records: readonly SpanRecord[]): ReadingCorpus {
     texts.add(record.text);
   }
   const groups = new Map([...byGroup].map(([group, texts]) => [group, [...texts]]));
-  const words = new Map([...byText.keys()].map((text) => [text, new Set(wordsOf(text))]));
+  const words = new Map([...byText.keys()].map((text) => [text, wordSet(text)]));
   const frequency = new Map<string, number>();
   for (const set of words.values()) for (const word of set) frequency.set(word, (frequency.get(word) ?? 0) + 1);
   const idf = (word: string): number => Math.log(1 + words.size / (1 + (frequency.get(word) ?? 0)));
@@ -26,11 +26,16 @@ export function readingCorpus(records: readonly SpanRecord[]): ReadingCorpus {
       const asked = [...new Set(wordsOf(question))].map((word) => [word, idf(word)] as const);
       const all = asked.reduce((sum, [, weight]) => sum + weight, 0);
       return (text) => {
-        const has = words.get(text) ?? new Set(wordsOf(text));
+        const has = typeof text === "string" ? (words.get(text) ?? wordSet(text)) : text;
         return all === 0 ? 0 : asked.reduce((sum, [word, weight]) => sum + (has.has(word) ? weight : 0), 0) / all;
       };
     },
   };
+}
+
+/** The words of a text that is asked about more than once. */
+export function wordSet(text: string): ReadonlySet<string> {
+  return new Set(wordsOf(text));
 }
 
 function wordsOf(text: string): string[] {

@@ -1,4 +1,4 @@
-import type { Fragment, Overlap } from "@clara/generator";
+import type { Fragment } from "@clara/generator";
 import type { Random } from "../random.ts";
 import { changeQuestion } from "./change-question.ts";
 import { crop, type Range, wordRanges } from "./crop.ts";
@@ -33,8 +33,8 @@ export interface ReadingMix {
 export interface ReadingCorpus {
   /** Different texts of the group, in the order of the records. */
   texts(group: string): readonly string[];
-  /** What the question's words say about a text. */
-  overlap(question: string): Overlap;
+  /** What the question's words say about a text, or about the words of one (`wordSet`). */
+  overlap(question: string): (text: string | ReadonlySet<string>) => number;
   /** Questions about a text. */
   questions(text: string): readonly SpanRecord[];
 }
