@@ -16,6 +16,7 @@ const models: Record<string, Model> = {};
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "clara-parts-"));
   models.full = await load("full", () => true);
+  models.titled = await load("titled", () => true, { titledReader: true });
   models.plain = await load("plain", (name) => !/^(?:query|memory)\./.test(name));
   models.wide = await load("wide", (name) => !/^memory\.|bottleneck/.test(name));
 });
@@ -70,7 +71,7 @@ function norm(name: string): [string, number[]][] {
 }
 
 /** The model with the parts that are kept, from a folder of its own. */
-async function load(name: string, kept: (tensor: string) => boolean): Promise<Model> {
+async function load(name: string, kept: (tensor: string) => boolean, said: object = {}): Promise<Model> {
   const tensors = Object.entries(shapes()).flatMap(([tensor, shape], seed) => {
     if (!kept(tensor)) return [];
     const least = /LayerNorm\.weight$|gamma$/.test(tensor) ? 1.5 : 0;
@@ -94,7 +95,7 @@ async function load(name: string, kept: (tensor: string) => boolean): Promise<Mo
   const shape = { width: D, layers: 1, heads: 2, feedForward: inner, vocabulary: words.length, positions: P };
   await writeModelFolder(join(folder, name), {
     name,
-    config: { ...shape, layerNormEps: 1e-12 },
+    config: { ...shape, layerNormEps: 1e-12, ...said },
     weights: writeSafetensors(Object.fromEntries(tensors)),
     tokenizer: new TextEncoder().encode(JSON.stringify(tokenizer)),
   });
@@ -139,6 +140,15 @@ describe("a model with every part", () => {
     const { width, memoryBits } = models.full!;
     expect([width, memoryBits]).toEqual([3, 2]);
     expect([models.wide!.width, models.wide!.memoryBits]).toEqual([8, 4]);
+  });
+
+  it("shows its reader titles where the folder says that it knows them", async () => {
+    const read = async ({ generator }: Model) => {
+      const evidence = [{ id: "tent", title: "the tent", text, score: 0.5 }];
+      return (await generator.generate({ text: asked }, evidence, { context: "text" }))!.tokens.read;
+    };
+    expect(await read(models.titled!)).toBe((await read(models.full!)) + 2);
+    expect(models.titled!.memoryId).toBe(models.full!.memoryId);
   });
 
   it("answers from memories alone where it has a reader of memories, and says so where it has none", async () => {

@@ -204,6 +204,7 @@ async function assemble(files: ModelFolder, engine: Engine, { expansion }: RagCo
       confidence,
       memoryConfidence,
       supportWeight,
+      titled: files.config.titledReader === true,
       windows,
       neighbours,
       maxTokens,

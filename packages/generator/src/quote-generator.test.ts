@@ -54,6 +54,13 @@ describe("quoteGenerator", () => {
     expect(given!.confidence).toBeCloseTo(1 / (1 + Math.exp(-7)), 6);
   });
 
+  it("shows a reader that knows titles each evidence under its own, and quotes none", async () => {
+    const given = [evidence("a", "no {weak} one", { title: "<T>" }), evidence("b", "a {fair} one")];
+    const titled = await quoting({ titled: true }).generate({ text: "q" }, given, { context: "text" });
+    expect(titled).toMatchObject({ answer: "{weak}", tokens: { text: 25, read: 28 } });
+    expect(await ask(given, "text")).toMatchObject({ answer: "{weak}", tokens: { text: 25, read: 25 } });
+  });
+
   it("reads only the window that the memory points at, in mixed context", async () => {
     const text = "{first}  <second>";
     const given = [evidence("a", text, { memory: memory([0, 7, 9, 17]) })];

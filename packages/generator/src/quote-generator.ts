@@ -20,6 +20,8 @@ export interface QuoteGeneratorOptions extends WindowOptions {
   readonly memoryConfidence?: ConfidenceFit | undefined;
   /** Longest answer in tokens. @default 30 */
   readonly answerTokens?: number;
+  /** Whether the reader is shown each evidence's title before its text; it should have been trained so. @default false */
+  readonly titled?: boolean;
   /** How far the reranker's log-odds move the choice between evidence, in logits of the reader. @default 0.5 */
   readonly supportWeight?: number;
 }
@@ -43,6 +45,7 @@ export function quoteGenerator(options: QuoteGeneratorOptions): Generator {
     async generate(query, evidence, { context, overlap = () => 0, signal, onToken }) {
       throwIfAborted(signal, "quoteGenerator");
       const texts = evidence.map(({ text }) => text);
+      const titles = options.titled ? evidence.map(({ title }) => title) : undefined;
       const sequences: Sequence[] = [];
       const spans: Span[] = [];
       const best = context === "memory" ? await point() : await read();
@@ -63,13 +66,13 @@ export function quoteGenerator(options: QuoteGeneratorOptions): Generator {
         margin,
         tokens: {
           text: count(texts, tokenizer),
-          read: sequences.reduce((sum, { clause }) => sum + clause.filter((c) => c >= 0).length, 0),
+          read: sequences.reduce((sum, row) => sum + tokensRead(row, tokenizer), 0),
         },
       } satisfies Generated;
 
       async function read(): Promise<Span | undefined> {
         const groups = context === "text" ? whole(evidence) : await windowGroups();
-        sequences.push(...layOut(query.text, texts, groups, tokenizer));
+        sequences.push(...layOut(query.text, texts, groups, tokenizer, { titles }));
         spans.push(
           ...(await readSpans(encoder, head, tokenizer, sequences, { answerTokens, ...(signal && { signal }) })),
         );
@@ -120,6 +123,11 @@ function pick(spans: readonly Span[], evidence: readonly Evidence[], supportWeig
     (best, span) => (best === undefined || value(span) > value(best) ? span : best),
     undefined,
   );
+}
+
+/** What stands after the question, titles included. */
+function tokensRead({ ids, types }: Sequence, { sep }: Tokenizer): number {
+  return ids.filter((id, t) => types[t] === 1 && id !== sep).length;
 }
 
 function count(texts: readonly string[], tokenizer: Tokenizer): number {

@@ -72,6 +72,25 @@ describe("layOut", () => {
     ).toHaveLength(2);
   });
 
+  it("puts a group's title before its fragments, where no answer is, in each of its sequences", () => {
+    const group = [
+      { evidence: 1, start: 0, end: 6 },
+      { evidence: 1, start: 8, end: 14 },
+    ];
+    const texts = ["", "abcdef, ghijkl"];
+    const [whole] = layOut("q", texts, [group], letters, { titles: ["no", "Tt"] });
+    expect([...whole!.ids]).toEqual([1, ...code("q"), 2, ...code("Tt"), 2, ...code("abcdef"), 2, ...code("ghijkl"), 2]);
+    expect([...whole!.types.slice(0, 5)]).toEqual([0, 0, 0, 1, 1]);
+    expect([...whole!.clause.slice(3, 7)]).toEqual([-1, -1, -1, 0]);
+    const rows = layOut("q", texts, [group], letters, { titles: ["no", "Tt"], maxTokens: 13, strideTokens: 2 });
+    expect(rows.map(({ ids }) => [...ids.slice(3, 6)])).toEqual([0, 1].map(() => [...code("Tt"), 2]));
+    expect(Math.max(...rows.map(({ ids }) => ids.length))).toBe(13);
+    // An empty title is none, and a long one ends after 32 tokens.
+    expect(layOut("q", texts, [group], letters, { titles: ["", ""] })).toEqual(layOut("q", texts, [group], letters));
+    const [long] = layOut("q", texts, [group], letters, { titles: ["", "t".repeat(99)] });
+    expect(long!.ids.indexOf(2, 3)).toBe(3 + 32);
+  });
+
   it("reads a long question only as far as the documented limit", () => {
     const [sequence] = layOut("q".repeat(1000), ["abc"], [[{ evidence: 0, start: 0, end: 3 }]], letters);
     expect(sequence!.ids).toHaveLength(1 + questionTokens + 1 + 3 + 1);

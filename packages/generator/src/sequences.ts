@@ -10,7 +10,7 @@ export interface Fragment {
   readonly end: number;
 }
 
-/** One row of the reader's batch: `[CLS] question [SEP] fragment [SEP] fragment [SEP] …`. */
+/** One row of the reader's batch: `[CLS] question [SEP] fragment [SEP] fragment [SEP] …`, the fragments after a title if they have one. */
 export interface Sequence {
   readonly ids: Int32Array;
   readonly types: Int32Array;
@@ -28,11 +28,16 @@ export interface Sequence {
 /** Longest question in tokens; the rest of a longer one is not read. */
 export const questionTokens = 64;
 
+/** Longest title in tokens. */
+const titleTokens = 32;
+
 /**
  * Lays fragments out for the reader.
  *
  * @param groups fragments that share a sequence; a group that does not fit is continued in further sequences
  * @param maxTokens positions of the model
+ * @param titles of each evidence: every sequence of a group begins with that of its first fragment, for readers trained so. No
+ *   answer is in a title.
  * @param strideTokens tokens that two pieces of one long fragment share, so that an answer at the seam is whole in one
  */
 export function layOut(
@@ -40,18 +45,24 @@ export function layOut(
   texts: readonly string[],
   groups: readonly (readonly Fragment[])[],
   tokenizer: Tokenizer,
-  { maxTokens = 512, strideTokens = 64 }: { maxTokens?: number; strideTokens?: number } = {},
+  {
+    maxTokens = 512,
+    strideTokens = 64,
+    titles,
+  }: { maxTokens?: number; strideTokens?: number; titles?: readonly string[] | undefined } = {},
 ): Sequence[] {
   const asked = tokenizer.encode(question).ids.slice(0, questionTokens);
-  const room = maxTokens - asked.length - 2;
   const sequences: Sequence[] = [];
   for (const group of groups) {
+    const heading = titles && group.length > 0 ? titles[group[0]!.evidence]! : "";
+    const title = tokenizer.encode(heading).ids.slice(0, titleTokens);
+    const room = maxTokens - asked.length - 2 - spanOf(title);
     let row: Piece[] = [];
     let used = 0;
     for (const fragment of group) {
       for (const piece of cut(fragment, texts[fragment.evidence]!, tokenizer, room - 1, strideTokens)) {
         if (used + piece.ids.length + 1 > room && row.length > 0) {
-          sequences.push(assemble(asked, row, tokenizer));
+          sequences.push(assemble(asked, title, row, tokenizer));
           row = [];
           used = 0;
         }
@@ -59,7 +70,7 @@ export function layOut(
         used += piece.ids.length + 1;
       }
     }
-    if (row.length > 0) sequences.push(assemble(asked, row, tokenizer));
+    if (row.length > 0) sequences.push(assemble(asked, title, row, tokenizer));
   }
   return sequences;
 }
@@ -106,9 +117,14 @@ function clauseOf(offsets: Uint32Array, boundaries: readonly number[]): Uint32Ar
   });
 }
 
-function assemble(question: Int32Array, pieces: readonly Piece[], tokenizer: Tokenizer): Sequence {
+/** Tokens that a title or a fragment takes with the separator after it; nothing takes none. */
+function spanOf({ length }: Int32Array): number {
+  return length === 0 ? 0 : length + 1;
+}
+
+function assemble(question: Int32Array, title: Int32Array, pieces: readonly Piece[], tokenizer: Tokenizer): Sequence {
   const { cls, sep } = tokenizer;
-  const T = question.length + 2 + pieces.reduce((sum, { ids }) => sum + ids.length + 1, 0);
+  const T = question.length + 2 + spanOf(title) + pieces.reduce((sum, { ids }) => sum + spanOf(ids), 0);
   const ids = new Int32Array(T).fill(sep);
   const types = new Int32Array(T).fill(1, question.length + 2);
   const clause = new Int32Array(T).fill(-1);
@@ -117,7 +133,8 @@ function assemble(question: Int32Array, pieces: readonly Piece[], tokenizer: Tok
   const evidence: number[] = [];
   ids[0] = cls;
   ids.set(question, 1);
-  let at = question.length + 2;
+  ids.set(title, question.length + 2);
+  let at = question.length + 2 + spanOf(title);
   for (const piece of pieces) {
     ids.set(piece.ids, at);
     starts.set(piece.starts, at);

@@ -90,6 +90,8 @@ export interface Task {
   readonly rate?: (name: string, shape: readonly number[]) => number;
   readonly leastSizes?: Readonly<Record<string, number>>;
   readonly batches: Batches;
+  /** What config.json says of the trained model that it did not say of the one before. */
+  readonly config?: Readonly<Record<string, unknown>>;
   /** The tensors of the model that training has changed, by the names in its weights file. */
   weights(trained: HostTensors): Weights;
 }

@@ -17,6 +17,8 @@ export interface RecipeStep extends TrainingStep {
   readonly steps: number;
   /** All that is needed to go on from here, bit for bit: for `resume`. */
   checkpoint(): Promise<Uint8Array>;
+  /** What config.json says of the trained model that it did not say of the one before. */
+  readonly config: Readonly<Record<string, unknown>>;
   /** The tensors that have been trained, by the names in the model's weights file. */
   weights(): Promise<Weights>;
 }
@@ -76,6 +78,7 @@ export async function* train(recipe: Recipe, options: TrainOptions): AsyncGenera
           const [params, optimizer] = [await read(), await trainer.state()];
           return encodeCheckpoint({ recipe: recipe.name, params, step: done, position, optimizer });
         },
+        config: task.config ?? {},
         weights: async () => task.weights(await read()),
       };
     }

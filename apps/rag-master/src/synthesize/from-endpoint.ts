@@ -83,7 +83,7 @@ export async function fromEndpoint(passages: readonly Passage[], options: FromEn
   return { records: inOrder(made).flat(), paraphrases: inOrder(said), asked, rejected, uncovered, problems };
 }
 
-function recordsOf({ id, document, text }: Passage, { pairs }: AskedPassage): SynthesizedRecord[] {
+function recordsOf({ id, document, title, text }: Passage, { pairs }: AskedPassage): SynthesizedRecord[] {
   return pairs.map(({ question, answer, spans, rule }, i) => ({
     id: `${id}/${rule}/${i}`,
     question,
@@ -92,6 +92,7 @@ function recordsOf({ id, document, text }: Passage, { pairs }: AskedPassage): Sy
     pos_index: [0],
     answerable: true,
     spans: spans.map((span) => ({ doc: 0, ...span })),
+    title,
     source: document,
     rule,
   }));

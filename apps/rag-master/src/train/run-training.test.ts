@@ -67,6 +67,9 @@ describe("runTraining", () => {
     const trained = await readModelFolder(at("out"));
     expect(trained.id).toBe(result.model);
     expect(trained.config).toMatchObject({ width: 4 });
+    const build: Recipe["build"] = async (context) => ({ ...(await line.build(context)), config: { learnt: true } });
+    await go("said", { recipe: { build } });
+    expect((await readModelFolder(at("said"))).config).toMatchObject({ width: 4, learnt: true });
     const weights = readWeights(trained.weights);
     expect(Object.keys(weights).sort()).toEqual(["kept", "line.weight"]);
     expect([...weights.kept!.data]).toEqual([1, 2]);

@@ -109,7 +109,8 @@ export async function runTraining(loaded: LoadedRecipe, options: RunTrainingOpti
   }
 
   async function finish(step: RecipeStep): Promise<string> {
-    const { id } = await writeTrainedModel(folder.folder, recipe.name, model, await step.weights());
+    const trained = { weights: await step.weights(), config: step.config };
+    const { id } = await writeTrainedModel(folder.folder, recipe.name, model, trained);
     const report = trainingReport({ identity: { ...identity, data }, entries: log.entries, engine, trained: id });
     await writeAtomic(folder.reportFile, reportPage(report));
     // Last: whoever finds it takes everything for done.

@@ -22,13 +22,13 @@ export function trainable({ config, weights, tokenizer }: ModelFolder): Trainabl
 
 /**
  * Writes the starting model with the tensors that have been trained in place of its own, or beside them. The others stay
- * as they were, byte for byte.
+ * as they were, byte for byte, and so does what config.json says, but for what the training says of it.
  */
 export function writeTrainedModel(
   folder: string,
   name: string,
   start: ModelFolder,
-  trained: Weights,
+  { weights: trained, config }: { readonly weights: Weights; readonly config?: Readonly<Record<string, unknown>> },
 ): Promise<ModelFolder> {
   const tensors = { ...readSafetensors(start.weights).tensors };
   for (const changed of Object.keys(trained)) {
@@ -37,5 +37,10 @@ export function writeTrainedModel(
   }
   Object.assign(tensors, quantizeWeights(trained));
   const weights = writeSafetensors(tensors, { model: name, from: start.id });
-  return writeModelFolder(folder, { name, config: start.config, weights, tokenizer: start.tokenizer });
+  return writeModelFolder(folder, {
+    name,
+    config: { ...start.config, ...config },
+    weights,
+    tokenizer: start.tokenizer,
+  });
 }

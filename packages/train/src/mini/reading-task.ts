@@ -11,10 +11,13 @@ export interface ReadingTaskOptions extends Omit<ReadingBatchesOptions, "tokeniz
   readonly frozenLayers?: number;
 }
 
-/** Trains the model's reader (`reader.…`) to find answers in text; the embeddings stay as they are. */
+/**
+ * Trains the model's reader (`reader.…`) to find answers in text; the embeddings stay as they are. Where `titled` examples are among
+ * its own, the model's configuration says so, and it is shown titles from then on.
+ */
 export async function readingTask(
   { engine, model }: Pick<RecipeContext, "engine" | "model">,
-  { frozenLayers = 2, ...options }: ReadingTaskOptions,
+  { frozenLayers = 2, titled = model.config.titledReader === true ? 1 : 0, ...options }: ReadingTaskOptions,
 ): Promise<Task> {
   const { weights, tokenizer } = model;
   const { heads, layers, width, layerNormEps } = shapeOf(model);
@@ -40,7 +43,8 @@ export async function readingTask(
       const { "span.weight": weight, "span.bias": bias } = tensors;
       return spanLoss(linear(states, weight as tf.Tensor2D, { bias: bias as tf.Tensor1D }), spans!, open!);
     },
-    batches: readingBatches({ ...options, tokenizer }),
+    batches: readingBatches({ ...options, titled, tokenizer }),
+    config: { titledReader: titled > 0 },
     weights(trained) {
       const { "span.weight": weight, "span.bias": bias, ...rest } = trained as Record<string, HostTensors[string]>;
       return {

@@ -171,6 +171,18 @@ describe("readingTask", () => {
     expect(losses.at(-1)!).toBeLessThan(3);
   });
 
+  it("says of the model whether its reader knows titles, and goes on as the model before did", async () => {
+    const said = async (config: object, options: Partial<ReadingTaskOptions> = {}) => {
+      const task = await reading.text(options)({ engine, model: { ...model, config: { ...model.config, ...config } } });
+      for (const store of task.params) await store.dispose();
+      return task.config;
+    };
+    expect(await said({})).toEqual({ titledReader: false });
+    expect(await said({}, { titled: 0.5 })).toEqual({ titledReader: true });
+    expect(await said({ titledReader: true })).toEqual({ titledReader: true });
+    expect(await said({ titledReader: true }, { titled: 0 })).toEqual({ titledReader: false });
+  });
+
   it("is as unsure as there are tokens where the head says nothing", async () => {
     // The rows of a norm add up to 0, so a start that weighs all of a state's numbers alike says as much as an end of zeros.
     const weight = { shape: [2, D], data: Float32Array.from({ length: 2 * D }, (_, i) => (i < D ? 7 : 0)) };

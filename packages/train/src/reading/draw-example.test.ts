@@ -178,6 +178,18 @@ describe("drawExample", () => {
     }
   });
 
+  it("shows as many examples under their title as it is told, and otherwise the same ones", () => {
+    const mix = { whole: 0.5, windows: 0.5 };
+    const titled = draw(mix, 20, { titled: 0.5 });
+    const plain = draw(mix, 20);
+    titled.forEach(({ record, example: { titles, ...example } }, i) => {
+      expect(example).toEqual(plain[i]!.example);
+      if (titles) expect(titles).toEqual(example.texts.map(() => record.title));
+    });
+    expect(Math.abs(share(titled, ({ example }) => example.titles !== undefined) - 0.5)).toBeLessThan(0.05);
+    expect(plain.every(({ example }) => example.titles === undefined)).toBe(true);
+  });
+
   it("draws the same for the same numbers", () => {
     const mix = { whole: 0.2, windows: 0.2, other: 0.2, removed: 0.2, changed: 0.2 };
     expect(draw(mix, 2)).toEqual(draw(mix, 2));

@@ -9,6 +9,8 @@ export interface ReadingExample {
   readonly id: string;
   readonly question: string;
   readonly texts: readonly string[];
+  /** Of each text, where the reader is shown them. */
+  readonly titles?: readonly string[] | undefined;
   /** All in one sequence, in this order. */
   readonly fragments: readonly Fragment[];
   /** Where in `texts` the answer is; null when the fragments do not have it. */
@@ -45,10 +47,25 @@ export interface DrawOptions {
   readonly mostWords?: number;
   /** Share of the whole texts that are cut to a shorter run. @default 0.35 */
   readonly cropped?: number;
+  /** Share of the examples whose fragments stand under their title. @default 0; of `readingTask` 1 where the model is shown titles */
+  readonly titled?: number;
 }
 
 /** One example made from a record; kinds that do not apply to it become `whole`. */
 export function drawExample(
+  record: SpanRecord,
+  corpus: ReadingCorpus,
+  { titled = 0, ...options }: DrawOptions,
+  rng: Random,
+): ReadingExample {
+  const example = drawUntitled(record, corpus, options, rng);
+  // Texts of one group are under one title, as far as anyone knows.
+  return titled > 0 && rng.chance(titled)
+    ? { ...example, titles: example.texts.map(() => record.title ?? "") }
+    : example;
+}
+
+function drawUntitled(
   record: SpanRecord,
   corpus: ReadingCorpus,
   { mix, mostWords = 220, cropped = 0.35 }: DrawOptions,

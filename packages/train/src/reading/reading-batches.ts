@@ -84,8 +84,11 @@ function batchOf(
 }
 
 /** The example's one sequence, with the answer's tokens in it; 0 and 0 when it has none. */
-export function layOutExample({ question, texts, fragments, answer }: ReadingExample, tokenizer: Tokenizer): Row {
-  const sequence = layOut(question, texts, [fragments], tokenizer)[0]!;
+export function layOutExample(
+  { question, texts, titles, fragments, answer }: ReadingExample,
+  tokenizer: Tokenizer,
+): Row {
+  const sequence = layOut(question, texts, [fragments], tokenizer, { titles })[0]!;
   if (answer === null) return { sequence, first: 0, last: 0 };
   const { clause, starts, ends, evidence } = sequence;
   let first = 0;

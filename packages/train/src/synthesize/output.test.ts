@@ -45,7 +45,7 @@ describe("recordWriter", () => {
     const more = [...passages, passageOf("Name: Red Cape; Price: 89.00; Weight: 291 g", { at: 3 })];
     for (const pair of pairs) {
       for (let seed = 0; seed < 8; seed++) {
-        const { docs, pos_index, spans, answers, answerable, source, id } = recordWriter(more, {
+        const { docs, pos_index, spans, answers, answerable, source, id, title } = recordWriter(more, {
           distractors: 2,
           seed,
         })(pair);
@@ -55,6 +55,7 @@ describe("recordWriter", () => {
         expect([docs[doc]!.slice(start, end)]).toEqual(answers);
         expect(docs.filter((text) => text.includes(answers[0]!))).toHaveLength(1);
         expect({ answerable, source, id }).toEqual({ answerable: true, source: "shop.csv", id: pair.id });
+        expect(title).toBe(more.find((passage) => passage.id === pair.passage)!.title);
       }
     }
   });

@@ -16,6 +16,8 @@ export interface SynthesizedRecord {
   readonly answerable: boolean;
   /** UTF-16 offsets into `docs[doc]`. */
   readonly spans: readonly { readonly doc: number; readonly start: number; readonly end: number }[];
+  /** Of the passage that is asked about: its document's, and the headings above it. */
+  readonly title: string;
   /** Path of the document. */
   readonly source: string;
   readonly rule: string;
@@ -54,6 +56,7 @@ export function recordWriter(
       pos_index: answer === null ? [] : [at],
       answerable: answer !== null,
       spans: "answer" in pair ? [{ doc: at, start: pair.start, end: pair.end }] : [],
+      title: passage.title,
       source: passage.document,
       rule: pair.rule,
     };
