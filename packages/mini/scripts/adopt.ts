@@ -4,7 +4,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 
-const version = "0.2";
+const version = "0.3";
 const most = 45_000_000;
 const [folder] = process.argv.slice(2);
 if (folder === undefined) {

@@ -14,8 +14,8 @@ export interface Calibration {
 }
 
 export const calibration: Calibration = {
-  support: { bias: -6.1426, best: 8.0735, mean: 2.6137, overlap: 6.3981 },
-  confidence: { bias: -1.171, margin: 0.2792, support: 0.1685 },
-  memoryConfidence: { bias: -2.0311, margin: 0.1708, support: 0.1469 },
+  support: { bias: -6.0343, best: 7.9455, mean: 2.3209, overlap: 6.2606 },
+  confidence: { bias: -1.0989, margin: 0.2907, support: 0.1461 },
+  memoryConfidence: { bias: -2.0445, margin: 0.1792, support: 0.125 },
   supportWeight: 1.5,
 };
