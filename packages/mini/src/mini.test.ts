@@ -16,7 +16,7 @@ it("names files that are there, with the sha256 and size they have", () => {
 });
 
 it("has an id that changes with the weights", () => {
-  expect(mini.id).toBe(`clara-mini-0.2+${mini.sha256.weights.slice(0, 12)}`);
+  expect(mini.id).toBe(`clara-mini-0.3+${mini.sha256.weights.slice(0, 12)}`);
 });
 
 it("says in config.json what it says in code", () => {
