@@ -36,11 +36,11 @@ interface Choice {
 
 /** Each adds to the one before. */
 const gates: Readonly<Record<string, WindowOptions>> = {
-  cosine: { pointerWeight: 0, overlapWeight: 0, kindWeight: 0, evidenceWeight: 0 },
-  "and the passage's score": { pointerWeight: 0, overlapWeight: 0, kindWeight: 0 },
-  "and the question's words": { pointerWeight: 0, kindWeight: 0 },
-  "and numbers and names": { pointerWeight: 0 },
-  "and the reader of memories": {},
+  cosine: { overlapWeight: 0, kindWeight: 0, evidenceWeight: 0 },
+  "and the passage's score": { overlapWeight: 0, kindWeight: 0 },
+  "and the question's words": { kindWeight: 0 },
+  "and numbers and names": {},
+  "and the reader of memories": { pointerWeight: 0.05 },
 };
 
 const config = defaultConfig();
@@ -64,7 +64,7 @@ for (const file of values.files.split(",")) {
     ),
   );
   for (const [name, options] of Object.entries(gates)) {
-    if (options.pointerWeight !== 0 && model.memories === undefined) continue;
+    if (options.pointerWeight && model.memories === undefined) continue;
     const recalls = [1, 2, 4, 8].map((windows) => recallOf(held, { ...options, windows, neighbours: 0 }));
     const read = recallOf(held, { ...options, ...config.expansion });
     const cells = [...recalls, read].map(({ recall }) => (100 * recall).toFixed(1));

@@ -131,10 +131,10 @@ export async function loadModel(
 
 /** The model with another's answers, which are written from text: from windows, where its memories can choose them. */
 function answeredByEndpoint(model: Model, config: RagConfig, variable: Variable): Model {
-  const { memories, tokenizer, contexts, calibrated } = model;
+  const { tokenizer, contexts, calibrated } = model;
   const { windows, neighbours, maxTokens } = config.expansion;
   const canChoose = contexts.includes("mixed");
-  const fragments = canChoose ? windowChooser({ memories, windows, neighbours, maxTokens }) : undefined;
+  const fragments = canChoose ? windowChooser({ windows, neighbours, maxTokens }) : undefined;
   return {
     ...model,
     generator: textByEndpoint(config, { variable, fragments, count: tokenizer.count }),

@@ -13,7 +13,7 @@ export interface QuoteGeneratorOptions extends WindowOptions {
   readonly encoder: Encoder;
   readonly head: SpanHead;
   readonly tokenizer: Tokenizer;
-  /** Reads memories: for context `memory`, and to choose windows, unless `pointerWeight` is 0. */
+  /** Reads memories: for context `memory`, and to choose windows where `pointerWeight` is not 0. */
   readonly memories?: MemoryReader | undefined;
   readonly confidence: ConfidenceFit;
   /** Of answers from memories alone. @default as `confidence` */

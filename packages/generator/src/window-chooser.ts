@@ -4,7 +4,7 @@ import type { Fragment } from "./sequences.ts";
 import { chooseWindows, type Overlap, type Pointed, type WindowOptions } from "./windows.ts";
 
 export interface WindowChooserOptions extends WindowOptions {
-  /** Reads memories, to choose windows together with the cosine and the words: not asked where `pointerWeight` is 0. */
+  /** Reads memories, to choose windows together with the cosine and the words: asked where `pointerWeight` is not 0. */
   readonly memories?: MemoryReader | undefined;
 }
 
@@ -21,7 +21,7 @@ export type ChooseFragments = (
  * @throws ClaraError when called: "option" without the question's vector, and what the reader of memories throws.
  */
 export function windowChooser({ memories, ...options }: WindowChooserOptions = {}): ChooseFragments {
-  const asked = options.pointerWeight === 0 ? undefined : memories;
+  const asked = options.pointerWeight ? memories : undefined;
   return async ({ text, vector, states }, evidence, { overlap, signal }) => {
     if (vector === undefined) {
       throw new ClaraError("option", "windowChooser: needs the question's vector to choose windows, got none");

@@ -111,17 +111,15 @@ describe("chooseWindows", () => {
     expect(choose(0.06)).toEqual(["0000000000"]);
     expect(choose(0.07)).toEqual(["3333333333"]);
     expect(choose(0)).toEqual(["0000000000"]);
-    // At the default of 0.05 a lead of two logits makes up for 0.1.
-    const usual = (logit: number) =>
-      read(chooseWindows(asking(query), [evidence], none, one, [{ none: 3, logits: logits.with(3, logit) }]));
-    expect(usual(3.1)).toEqual(["3333333333"]);
-    expect(usual(2.9)).toEqual(["0000000000"]);
+    // By default it weighs nothing, however sure.
+    const sure = [{ none: 3, logits: logits.with(3, 99) }];
+    expect(read(chooseWindows(asking(query), [evidence], none, one, sure))).toEqual(["0000000000"]);
   });
 
   it("weighs each evidence against its own reading, and leaves those that were not read as they are", () => {
     const second = { ...evidence, id: "b" };
     const logits = new Float32Array(5);
-    const one = { windows: 1, neighbours: 0 };
+    const one = { windows: 1, neighbours: 0, pointerWeight: 0.05 };
     const choose = (...pointed: { none: number; logits: Float32Array }[]) =>
       chooseWindows(asking(along(1)), [evidence, second], none, one, pointed);
     // Equal but for what none of the windows is worth.

@@ -17,7 +17,7 @@ export interface WindowOptions {
   readonly evidenceWeight?: number;
   /** Weight of the word overlap beside the cosine. @default 0.3 */
   readonly overlapWeight?: number;
-  /** Weight of what a reader of memories says, per unit of log-odds that the answer is there. @default 0.05 */
+  /** Weight of what a reader of memories says, per unit of log-odds that the answer is there. @default 0: it is not asked */
   readonly pointerWeight?: number;
   /** Lift of a window with a number or a name in it, where the question asks for one: a memory keeps these worst. @default 0.05 */
   readonly kindWeight?: number;
@@ -51,7 +51,7 @@ export function chooseWindows(
     maxTokens = 384,
     overlapWeight = 0.3,
     evidenceWeight = 0.1,
-    pointerWeight = 0.05,
+    pointerWeight = 0,
     kindWeight = 0.05,
   }: WindowOptions = {},
   pointed?: readonly Pointed[],
