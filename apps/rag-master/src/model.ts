@@ -177,13 +177,13 @@ async function assemble(files: ModelFolder, engine: Engine, { expansion }: RagCo
   ]);
   const narrowing = weights["compressor.bottleneck.weight"];
   const bottleneck = narrowing && { weight: narrowing.data, width: narrowing.shape[1]! };
-  // The readers start when the first answer is asked for: indexing and searching do without them.
+  // The readers start when they are first asked: indexing and searching do without them, and most answers without that of memories.
   const reading = lazily(width, () =>
     bertEncoder(engine, { ...shape, weights: readWeights(bytes, { only: ["reader."] }), prefix: "reader" }),
   );
   const reads = weightsBelow(bytes, "memory.");
   const memories =
-    reads && (await memoryReader(engine, { ...shape, layers: stackOf(reads), weights: reads, tokenizer }));
+    reads && startingLate(() => memoryReader(engine, { ...shape, layers: stackOf(reads), weights: reads, tokenizer }));
   const { confidence, memoryConfidence, support, supportWeight } = calibrationOf(files);
   const { windows, neighbours, maxTokens } = expansion;
   return {
@@ -244,6 +244,21 @@ function stackOf(weights: Weights): number {
   return (
     1 + Math.max(-1, ...Object.keys(weights).map((name) => Number(/^memory\.layer\.(\d+)\./.exec(name)?.[1] ?? -1)))
   );
+}
+
+function startingLate(create: () => Promise<MemoryReader>): MemoryReader {
+  let made: Promise<MemoryReader> | undefined;
+  const reader = () => {
+    made ??= create();
+    return made;
+  };
+  return {
+    windows: async (...asked) => (await reader()).windows(...asked),
+    point: async (...asked) => (await reader()).point(...asked),
+    async dispose() {
+      await (await made)?.dispose();
+    },
+  };
 }
 
 function lazily(width: number, create: () => Promise<Encoder>): Encoder {
