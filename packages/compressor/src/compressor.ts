@@ -160,19 +160,26 @@ export function createCompressor({
         const from = row * batch.shape[1] * width;
         states.set(run.subarray(from, from + ids.length * width), offset * width);
       });
-      return { vector: unitMean(bottleneck ? narrow(states, bottleneck) : states, bottleneck?.width ?? width), states };
+      // The bottleneck is linear: the mean goes through it once, instead of every state.
+      const mean = meanOf(states, width);
+      return { vector: unit(bottleneck ? narrow(mean, bottleneck) : mean), states };
     },
   };
 }
 
-/** The mean of rows [U, d] at length 1. */
-function unitMean(rows: Float32Array, width: number): Float32Array {
+/** The mean of rows [U, D]. */
+function meanOf(rows: Float32Array, width: number): Float32Array {
   const sum = new Float64Array(width);
   rows.forEach((x, i) => {
     sum[i % width]! += x;
   });
-  const norm = Math.sqrt(sum.reduce((total, x) => total + x * x, 0));
-  return Float32Array.from(sum, (x) => (norm > 0 ? x / norm : 0));
+  return Float32Array.from(sum, (x) => (x * width) / rows.length);
+}
+
+/** The same direction at length 1; zeros stay zeros. */
+function unit(vector: Float32Array): Float32Array {
+  const norm = Math.hypot(...vector);
+  return norm > 0 ? vector.map((x) => x / norm) : vector;
 }
 
 /** Each different passage once, with the positions it has in the list. */

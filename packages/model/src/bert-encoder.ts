@@ -1,5 +1,4 @@
 import { ClaraError, type Weights } from "@clara/core";
-import type { Lora, tf } from "@clara/tensor";
 import { type BertBatch, encodeBert, encodeBertSource } from "./bert.ts";
 import { bertLayerArrays } from "./bert-arrays.ts";
 import { bertEmbeddings, type EngineEmbeddings } from "./bert-embeddings.ts";
@@ -19,7 +18,8 @@ export interface BertEncoderOptions<Params extends EngineParams> {
   readonly layerNormEps?: number;
   /**
    * LoRA updates by path, `layers.<i>.attention.query.a` [I, R] and `.b` [R, O]: one stack of layers in another role. The
-   * scale is part of `b`. ClaraError "weights" for one that fits no map of these layers.
+   * scale is part of `b`. They are merged into this encoder's own copy of the weights: as 72 small products beside the maps'
+   * own they would cost a question more than the layers do. ClaraError "weights" for one that fits no map of these layers.
    * @default {}
    */
   readonly adapter?: Weights;
@@ -56,18 +56,16 @@ export async function bertEncoder<Params extends EngineParams>(
     // Both are on their way at once: one is checked over there while the other is made here.
     const arrays = bertLayerArrays(weights, { layers, prefix, width }, "bertEncoder");
     checkAdapter(adapter, arrays);
+    merge(adapter, arrays);
     const stack = engine.params(arrays, { transfer: true });
     parts.push(stack);
-    const updates = Object.keys(adapter).map((path) => [`lora.${path}`, adapter[path]!] as const);
-    const added = updates.length === 0 ? [] : [engine.params(Object.fromEntries(updates))];
-    parts.push(...added);
-    const params = await Promise.all([embeddings.params, stack, ...added]);
+    const params = await Promise.all([embeddings.params, stack]);
     const compiling = engine.compile(
       (batch, tensors) => ({
-        states: encodeBert(nestBert(tensors), batch as BertBatch, { heads, layerNormEps, lora: loraOf(tensors) }),
+        states: encodeBert(nestBert(tensors), batch as BertBatch, { heads, layerNormEps }),
       }),
       { ids: tokens, types: tokens, mask: tokens },
-      { params, key: keyOf(options, `${layers} layers, ${heads} heads, eps ${layerNormEps}`) },
+      { params, key: `${layers} layers, ${heads} heads, eps ${layerNormEps}\n${encodeBertSource}` },
     );
     parts.push(compiling);
     return encoderOf(await compiling, embeddings, release);
@@ -103,21 +101,21 @@ function checkAdapter(adapter: Weights, arrays: Weights): void {
   }
 }
 
-/** Updates by path from tensors `lora.<path>.a` and `lora.<path>.b`. */
-function loraOf(tensors: Readonly<Record<string, tf.Tensor>>): Record<string, Lora> {
-  const paths = Object.keys(tensors).flatMap((name) => /^lora\.(.+)\.a$/.exec(name)?.[1] ?? []);
-  return Object.fromEntries(
-    paths.map((path) => {
-      const [a, b] = [tensors[`lora.${path}.a`] as tf.Tensor2D, tensors[`lora.${path}.b`] as tf.Tensor2D];
-      return [path, { a, b, scale: 1 }];
-    }),
-  );
-}
-
-/** What was compiled depends on the functions and on which maps have updates. */
-function keyOf({ adapter = {} }: { readonly adapter?: Weights }, shape: string): string {
-  const updated = Object.keys(adapter).sort();
-  return `${shape}${updated.length > 0 ? `, ${updated.join(" ")}` : ""}\n${encodeBertSource}`;
+/** Adds each update, a·b, to the map that it is for. Both were checked to fit. */
+function merge(adapter: Weights, arrays: Weights): void {
+  for (const name of Object.keys(adapter).filter((name) => name.endsWith(".a"))) {
+    const path = name.slice(0, -2);
+    const [a, b] = [adapter[name]!, adapter[`${path}.b`]!];
+    const [I, R] = a.shape as [number, number];
+    const O = b.shape[1]!;
+    const weight = arrays[`${path}.weight`]!.data; // [I, O]
+    for (let i = 0; i < I; i++) {
+      for (let r = 0; r < R; r++) {
+        const scale = a.data[i * R + r]!;
+        for (let o = 0, at = i * O; o < O; o++, at++) weight[at]! += scale * b.data[r * O + o]!;
+      }
+    }
+  }
 }
 
 const tokens = { shape: ["B", "T"], dtype: "int32" } as const;

@@ -33,6 +33,8 @@ export async function ortRunner(settings: EngineSettings): Promise<Runner> {
         enableCpuMemArena: settings.arena ?? true,
         extra: {
           session: {
+            // Threads of a session that is done would go on looking for work while another's wait for a core.
+            force_spinning_stop: "1",
             ...(!prepacks && { disable_prepacking: "1" }),
             ...(folder && { model_external_initializers_file_folder_path: folder }),
           },
