@@ -1,7 +1,7 @@
 // Measures answers and search on evaluation sets, and writes results.json and the tables of docs/results.md. By hand:
 //   node --conditions=@clara/source benchmarks/quality/bench.ts <data folder> [--records 300]
-// With --part search | answers | first-token, --files and --contexts only that is measured; the rest stays as results.json has it.
-// first-token is not a part of "both": it wants an idle machine.
+// With --part search | answers | differences | first-token, --files and --contexts only that is measured; the rest stays as results.json has it.
+// "both" is search and answers: first-token wants an idle machine, and differences takes every record of a file.
 // The folder holds eval/*.jsonl.gz, squad-retrieval/, nq-retrieval/ and docs-rag-eval/ (their sources are in docs/results.md).
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus, totalmem } from "node:os";
@@ -10,7 +10,7 @@ import { gunzipSync } from "node:zlib";
 import type { Context } from "@clara/core";
 import { type BeirSet, type EvaluationRecord, readBeir, readRecords } from "@clara/evaluation";
 import { linesOf, plainOrGzipped } from "../../apps/rag-master/src/commands/lines.ts";
-import { type Comparison, compareRuns, recordKey } from "../../apps/rag-master/src/compare-runs.ts";
+import { compareRuns, recordKey } from "../../apps/rag-master/src/compare-runs.ts";
 import { defaultConfig } from "../../apps/rag-master/src/config/index.ts";
 import {
   corpusOfRecord,
@@ -27,7 +27,7 @@ import {
 import { loadModel } from "../../apps/rag-master/src/model.ts";
 import { searches } from "../../apps/rag-master/src/search-corpus.ts";
 import { type FirstToken, measureFirstToken } from "./first-token.ts";
-import { answerTable, differenceTable, firstTokenTable, searchTable } from "./tables.ts";
+import { answerTable, type Difference, differenceTable, firstTokenTable, searchTable } from "./tables.ts";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -41,10 +41,10 @@ const { values, positionals } = parseArgs({
 const [folder] = positionals;
 if (folder === undefined)
   throw new Error(
-    "usage: bench.ts <data folder> [--records n] [--part search|answers|first-token] [--files a,b] [--contexts text,mixed]",
+    "usage: bench.ts <data folder> [--records n] [--part search|answers|differences|first-token] [--files a,b] [--contexts text,mixed]",
   );
 const limit = Number(values.records);
-const timesOnly = values.part === "first-token";
+const ofFirstRecords = ["search", "answers", "both"].includes(values.part);
 const contexts = values.contexts.split(",") as Context[];
 
 const allFiles = [
@@ -69,11 +69,12 @@ const file = new URL("results.json", import.meta.url);
 const kept = existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : {};
 const search: Record<string, RetrievalSummary[]> = kept.search ?? {};
 const answers: Record<string, EvaluationSummary[]> = kept.answers ?? {};
-const differences: Record<string, Comparison> = kept.differences ?? {};
+const differences: Record<string, Difference> = kept.differences ?? {};
 const firstToken: Record<string, FirstToken[]> = kept.firstToken ?? {};
 if (values.part === "search" || values.part === "both") await measureSearch();
 if (values.part === "answers" || values.part === "both") await measureAnswers();
-if (timesOnly) await measureTimes();
+if (values.part === "differences") await measureDifferences();
+if (values.part === "first-token") await measureTimes();
 await model.dispose();
 
 async function measureSearch(): Promise<void> {
@@ -92,26 +93,43 @@ async function measureSearch(): Promise<void> {
 
 async function measureAnswers(): Promise<void> {
   for (const name of files) {
-    const outcomes: Record<Context, Outcome[]> = { text: [], mixed: [], memory: [] };
-    for await (const record of first(readRecords(linesOf(`${folder}/eval/${name}.jsonl.gz`), name), limit)) {
-      const corpus = (await corpusOfRecord(record, model, config.compression.rate))!;
-      for (const context of contexts)
-        outcomes[context].push(await evaluateRecord(record, corpus, model, config, { context }));
-    }
+    const outcomes = await outcomesOf(name, limit, contexts);
     const fresh = contexts.map((context) => summarize(outcomes[context], { context, rate: config.compression.rate }));
     for (const summary of fresh) console.log(name, JSON.stringify(summary));
     const other = (answers[name] ?? []).filter(({ context }) => !contexts.includes(context));
     answers[name] = [...other, ...fresh].sort((a, b) => (a.context > b.context ? -1 : 1));
-    const difference = contexts.includes("text") && contexts.includes("mixed") ? mixedLessText(outcomes) : null;
-    if (difference !== null) differences[name] = difference;
     save();
   }
 }
 
-/** `text` as the earlier run: the same records in the same process. */
-function mixedLessText({ mixed, text }: Record<Context, Outcome[]>): Comparison | null {
-  const earlier = new Map(text.map(({ record, answer }) => [recordKey(record), answer.answer ?? ""]));
-  return compareRuns(mixed, earlier);
+async function outcomesOf(
+  name: string,
+  records: number,
+  contexts: readonly Context[],
+): Promise<Record<Context, Outcome[]>> {
+  const outcomes: Record<Context, Outcome[]> = { text: [], mixed: [], memory: [] };
+  for await (const record of first(readRecords(linesOf(`${folder}/eval/${name}.jsonl.gz`), name), records)) {
+    const corpus = (await corpusOfRecord(record, model, config.compression.rate))!;
+    for (const context of contexts)
+      outcomes[context].push(await evaluateRecord(record, corpus, model, config, { context }));
+  }
+  return outcomes;
+}
+
+/** `mixed` against `text`, with nothing refused, over every record of a file. */
+async function measureDifferences(): Promise<void> {
+  for (const name of values.files?.split(",") ?? allFiles.filter((name) => !name.endsWith("oracle1"))) {
+    const { mixed, text } = await outcomesOf(name, Number.POSITIVE_INFINITY, ["text", "mixed"]);
+    const earlier = new Map(text.map(({ record, answer }) => [recordKey(record), answer.draft ?? ""]));
+    const said = mixed.map((outcome) => ({ ...outcome, answer: { ...outcome.answer, answer: outcome.answer.draft } }));
+    const comparison = compareRuns(said, earlier);
+    if (comparison === null) continue;
+    const mean = (outcomes: readonly Outcome[], context: Context) =>
+      summarize(outcomes, { context, rate: config.compression.rate }).always.f1Any;
+    differences[name] = { ...comparison, text: mean(text, "text"), mixed: mean(mixed, "mixed") };
+    console.log(name, JSON.stringify(differences[name]));
+    save();
+  }
 }
 
 async function measureTimes(): Promise<void> {
@@ -134,8 +152,8 @@ async function measureTimes(): Promise<void> {
 
 /** After each file, so that a run that is stopped leaves what it measured. */
 function save(): void {
-  // Times say for themselves how many records they are of.
-  const records = timesOnly ? (kept.limit ?? limit) : limit;
+  // Times and differences say for themselves how many records they are of.
+  const records = ofFirstRecords ? limit : (kept.limit ?? limit);
   const machine = `${cpus().length} × ${cpus()[0]?.model.trim()}, ${(totalmem() / 2 ** 30).toFixed(0)} GiB, Node.js ${process.versions.node}`;
   const date = new Date().toISOString().slice(0, 10);
   writeFileSync(

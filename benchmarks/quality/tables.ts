@@ -58,17 +58,23 @@ export function answerTable(files: Readonly<Record<string, readonly EvaluationSu
   ].join("\n");
 }
 
+/** `mixed` less `text`, and both, F1 with the best of the gold answers. */
+export interface Difference extends Comparison {
+  readonly text: number | null;
+  readonly mixed: number | null;
+}
+
 /** Markdown: `mixed` less `text`, answer by answer. */
-export function differenceTable(files: Readonly<Record<string, Comparison>>): string {
+export function differenceTable(files: Readonly<Record<string, Difference>>): string {
   const cells = ({ difference, interval, p }: PairedDifference) => [
     `${signed(difference)} (${signed(interval[0])} to ${signed(interval[1])})`,
     p.toFixed(3),
   ];
   return [
-    "| File | n | EM | p | F1 | p | F1, any answer | p |",
+    "| File | n | text, F1 any | mixed, F1 any | difference | p | difference of EM | p |",
     "|---|---|---|---|---|---|---|---|",
-    ...Object.entries(files).map(([name, { n, em, f1, f1Any }]) =>
-      row([name, n, ...cells(em), ...cells(f1), ...cells(f1Any)]),
+    ...Object.entries(files).map(([name, { n, text, mixed, em, f1Any }]) =>
+      row([name, n, percent(text), percent(mixed), ...cells(f1Any), ...cells(em)]),
     ),
   ].join("\n");
 }

@@ -184,7 +184,7 @@ async function assemble(files: ModelFolder, engine: Engine, { expansion }: RagCo
   const reads = weightsBelow(bytes, "memory.");
   const memories =
     reads && startingLate(() => memoryReader(engine, { ...shape, layers: stackOf(reads), weights: reads, tokenizer }));
-  const { confidence, memoryConfidence, support, supportWeight } = calibrationOf(files);
+  const { confidence, memoryConfidence, support, choice } = calibrationOf(files);
   const { windows, neighbours, maxTokens } = expansion;
   return {
     id: files.id,
@@ -203,7 +203,7 @@ async function assemble(files: ModelFolder, engine: Engine, { expansion }: RagCo
       memories,
       confidence,
       memoryConfidence,
-      supportWeight,
+      choice,
       titled: files.config.titledReader === true,
       windows,
       neighbours,

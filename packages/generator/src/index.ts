@@ -1,3 +1,4 @@
+export { chooseSpan, type SpanWeights } from "./choose-span.ts";
 export {
   answerFromCandidates,
   answerFromDocuments,

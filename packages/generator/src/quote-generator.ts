@@ -1,6 +1,7 @@
 import { ClaraError, type Context, type Evidence, type Generated, type Generator, throwIfAborted } from "@clara/core";
 import type { Encoder, Tokenizer } from "@clara/model";
-import { type ConfidenceFit, confidenceOf, logit } from "./confidence.ts";
+import { chooseSpan, type SpanWeights } from "./choose-span.ts";
+import { type ConfidenceFit, confidenceOf } from "./confidence.ts";
 import type { MemoryReader, MemoryText } from "./memory-reader.ts";
 import { readSpans, type Span, type SpanHead } from "./reader.ts";
 import { type Fragment, layOut, type Sequence } from "./sequences.ts";
@@ -22,9 +23,11 @@ export interface QuoteGeneratorOptions extends WindowOptions {
   readonly answerTokens?: number;
   /** Whether the reader is shown each evidence's title before its text; it should have been trained so. @default false */
   readonly titled?: boolean;
-  /** How far the reranker's log-odds move the choice between evidence, in logits of the reader. @default 0.5 */
-  readonly supportWeight?: number;
+  /** How a span is chosen among those that the reader found. @default { support: 1.5, memory: 8, words: 2 } */
+  readonly choice?: SpanWeights;
 }
+
+const spanWeights: SpanWeights = { support: 1.5, memory: 8, words: 2 };
 
 /**
  * A generator whose answer is a quote: the best span of the evidence.
@@ -37,7 +40,7 @@ export interface QuoteGeneratorOptions extends WindowOptions {
  *   question vector or `memory` without the question's states, "aborted" when the signal fires.
  */
 export function quoteGenerator(options: QuoteGeneratorOptions): Generator {
-  const { encoder, head, tokenizer, memories, answerTokens = 30, supportWeight = 0.5 } = options;
+  const { encoder, head, tokenizer, memories, answerTokens = 30, choice = spanWeights } = options;
   const { confidence, memoryConfidence = confidence } = options;
   const choose = windowChooser(options);
   return {
@@ -76,7 +79,7 @@ export function quoteGenerator(options: QuoteGeneratorOptions): Generator {
         spans.push(
           ...(await readSpans(encoder, head, tokenizer, sequences, { answerTokens, ...(signal && { signal }) })),
         );
-        return pick(spans, evidence, supportWeight);
+        return chooseSpan(spans, evidence, { vector: query.vector, overlap }, choice);
       }
 
       /** Windows of one evidence share a sequence; those of others would lend it words that answer nothing here. */
@@ -98,7 +101,7 @@ export function quoteGenerator(options: QuoteGeneratorOptions): Generator {
         const places = evidence.flatMap(({ memory }, index) => (memory ? [index] : []));
         const found = await memories.point({ text, states }, withMemory(evidence), overlap, { answerTokens, signal });
         spans.push(...found.map((span) => ({ ...span, evidence: places[span.evidence]! })));
-        return pick(spans, evidence, supportWeight);
+        return chooseSpan(spans, evidence, { vector: query.vector, overlap }, choice);
       }
     },
   };
@@ -114,15 +117,6 @@ function missing(context: Context, needed: string): ClaraError {
 
 function whole(evidence: readonly Evidence[]): Fragment[][] {
   return evidence.map(({ text }, index) => [{ evidence: index, start: 0, end: text.length }]);
-}
-
-function pick(spans: readonly Span[], evidence: readonly Evidence[], supportWeight: number): Span | undefined {
-  const value = ({ score, none, evidence: index }: Span) =>
-    score - none + supportWeight * logit(evidence[index]!.score);
-  return spans.reduce<Span | undefined>(
-    (best, span) => (best === undefined || value(span) > value(best) ? span : best),
-    undefined,
-  );
 }
 
 /** What stands after the question, titles included. */

@@ -2,6 +2,7 @@ import type { Evidence, Memory } from "@clara/core";
 import { answerKind, holdsKind } from "./answer-kind.ts";
 import { logit } from "./confidence.ts";
 import type { Fragment } from "./sequences.ts";
+import { windowCosines } from "./window-cosines.ts";
 
 /** What the question's words say about a text, 0–1: the idf of those that occur in it over the idf of all. */
 export type Overlap = (text: string) => number;
@@ -60,7 +61,7 @@ export function chooseWindows(
   const candidates = evidence.flatMap(({ memory, text, score }, index) =>
     memory === undefined
       ? []
-      : cosines(vector, memory).flatMap((cosine, m) => {
+      : windowCosines(vector, memory).flatMap((cosine, m) => {
           const [start, end] = [memory.spans[2 * m]!, memory.spans[2 * m + 1]!];
           if (start === end) return [];
           const window = text.slice(start, end);
@@ -109,17 +110,4 @@ function merge(ranges: Fragment[]): Fragment[] {
     } else merged.push(range);
   }
   return merged;
-}
-
-function cosines(query: Float32Array, { vectors, count, width }: Memory): number[] {
-  return Array.from({ length: count }, (_, m) => {
-    let dot = 0;
-    let square = 0;
-    for (let d = 0; d < width; d++) {
-      const value = vectors[m * width + d]!;
-      dot += value * query[d]!;
-      square += value * value;
-    }
-    return square === 0 ? 0 : dot / Math.sqrt(square);
-  });
 }

@@ -9,13 +9,13 @@ export interface Calibration {
   readonly confidence: { readonly bias: number; readonly margin: number; readonly support: number };
   /** The same of answers from memories alone. */
   readonly memoryConfidence?: { readonly bias: number; readonly margin: number; readonly support: number };
-  /** How far the log-odds of the support move the choice between answers, in logits of the reader. */
-  readonly supportWeight: number;
+  /** How far a passage's support, a window's cosine and the words of a sentence move the choice between answers, in logits of the reader. */
+  readonly choice: { readonly support: number; readonly memory: number; readonly words: number };
 }
 
 export const calibration: Calibration = {
   support: { bias: -6.0343, best: 7.9455, mean: 2.3209, overlap: 6.2606 },
-  confidence: { bias: -1.0989, margin: 0.2907, support: 0.1461 },
-  memoryConfidence: { bias: -2.0445, margin: 0.1792, support: 0.125 },
-  supportWeight: 1.5,
+  confidence: { bias: -1.1013, margin: 0.2899, support: 0.1559 },
+  memoryConfidence: { bias: -1.9694, margin: 0.1625, support: 0.1456 },
+  choice: { support: 1.5, memory: 8, words: 2 },
 };
