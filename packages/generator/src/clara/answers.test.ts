@@ -32,6 +32,26 @@ async function memoriesOf(lists: readonly (readonly string[])[]): Promise<GivenM
   return Promise.all(lists.map(async (list) => [...(await model.compressor.compress(list)).memories]));
 }
 
+describe("claraGenerator", () => {
+  it("hands on to the engine how packed weights are copied and multiplied", async () => {
+    const asked: unknown[] = [];
+    const listening: Pick<Engine, "decoder"> = {
+      decoder: (options) => {
+        asked.push([options.prepack, options.roundInputs]);
+        return engine.decoder(options);
+      },
+    };
+    for (const options of [{}, { prepack: false, roundInputs: false }] as const) {
+      const generator = await claraGenerator(listening, { ...sizes, base, adapter, ...options });
+      await generator.dispose();
+    }
+    expect(asked).toEqual([
+      ["packed", undefined],
+      [false, false],
+    ]);
+  });
+});
+
 describe("answerFromDocuments", () => {
   it("gives questions with different numbers of documents what they get alone, drawn or not", async () => {
     for (const sampling of [{}, { temperature: 0.9, topP: 0.9, seed: 5 }]) {

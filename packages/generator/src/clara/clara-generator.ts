@@ -25,6 +25,8 @@ export interface ClaraGeneratorOptions {
    * copy in the engine is for all; but a token from a packed one then takes up to 40 times as long. @default "packed"
    */
   readonly prepack?: boolean | "packed";
+  /** Whether products with weights in 4 or 8 bits round a token's numbers to 8 bits, which is faster. False: exact. @default true */
+  readonly roundInputs?: boolean;
 }
 
 export interface ClaraGenerateOptions extends Pick<Sampling, "temperature" | "topP" | "seed" | "signal"> {
@@ -91,6 +93,7 @@ export async function claraGenerator(
     promptTokens = 1024,
     loraScale = 2,
     prepack = "packed",
+    roundInputs,
   }: ClaraGeneratorOptions,
 ): Promise<ClaraGenerator> {
   const { memoryTokens: M, firstMemoryId, size: vocabulary } = tokenizer;
@@ -105,6 +108,7 @@ export async function claraGenerator(
     ...decoderSteps({ decoder, memoryTokens: M, firstMemoryId, vocabulary, loraScale }),
     params: [base, adapter],
     prepack,
+    roundInputs,
   });
 
   function promptOf(task: ClaraTask, at: number): HostTensors {
