@@ -1,4 +1,5 @@
 import { rmSync, writeFileSync } from "node:fs";
+import type { Weights } from "@clara/core";
 import { describe, expect, it } from "vitest";
 import {
   tinyAdapters,
@@ -71,6 +72,23 @@ describe("what is imported all the same", () => {
     ]);
     writeTinyCheckpoint(at("checkpoint"), { adapters: tinyAdapters(undefined, tied), tables });
     await expect(look("checkpoint", "tied")).rejects.toThrow(/lm_head\.weight: 5 of the 296 rows/);
+  });
+
+  it("has the rows of the tokens that there are, where the base's table is longer than its tokenizer", async () => {
+    const longer = { ...tinyConfigFile, vocab_size: (tinyConfigFile.vocab_size as number) + 10 };
+    writeTinyBase(at("longer"), longer);
+    // As the reference leaves it: cut to the tokenizer, and the added tokens behind that.
+    const cut = Object.entries(tinyBase(longer)).map(([name, { shape, data }]): [string, Weights[string]] => {
+      if (shape[0] !== longer.vocab_size) return [name, { shape, data }];
+      const kept = [shape[0] - 10, shape[1]!];
+      return [name, { shape: kept, data: data.slice(0, kept[0]! * kept[1]!) }];
+    });
+    writeTinyCheckpoint(at("checkpoint"), { tables: tinyTables(Object.fromEntries(cut)) });
+    const { rows, files, tokenizer } = await look("checkpoint", "longer");
+    expect(rows).toBe(296);
+    const words = files[0]!.parts.find(({ name }) => name === "words")!;
+    expect(words.tensors[0]!.shape).toEqual([296, 32]);
+    expect(tokenizer.from).toHaveLength(4);
   });
 
   it("is a decoder of each family, without adapters", async () => {
