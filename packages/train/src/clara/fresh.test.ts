@@ -39,6 +39,20 @@ describe("addTokens", () => {
     expect(grown.head!.data[14 * 16 + 5]).toBeCloseTo(mean(base.head!.data), 6);
   });
 
+  it("puts them behind the tokenizer's tokens where the table is longer", () => {
+    const { base, decoder } = tinyBase();
+    const grown = addTokens(base, decoder, { tokens: 3, seed: 1, first: 10 });
+    expect(grown.words!.shape).toEqual([13, 16]);
+    expect(grown.words!.data.subarray(0, 10 * 16)).toEqual(base.words!.data.subarray(0, 10 * 16));
+    const mean = base.head!.data.reduce((sum, value, i) => sum + (i < 160 && i % 16 === 5 ? value : 0), 0) / 10;
+    expect(grown.head!.shape).toEqual([13, 16]);
+    expect(grown.head!.data[11 * 16 + 5]).toBeCloseTo(mean, 6);
+    for (const first of [0, 13, 2.5]) {
+      const add = () => addTokens(base, decoder, { tokens: 3, seed: 1, first });
+      expect(add).toThrow(`first must be a whole number from 1 to 12, got ${first}`);
+    }
+  });
+
   it("keeps a tied head tied, and refuses a table that has grown before", () => {
     const { base, decoder } = tinyBase();
     const { head: _, ...tied } = base;

@@ -43,20 +43,31 @@ export function freshAdapter(base: Weights, { rank, seed }: FreshAdapterOptions)
  *
  * @param base the decoder's arrays, of `decoderArrays`
  * @param options.tokens how many
- * @throws ClaraError "option" when there are rows beyond the vocabulary already.
+ * @param options.first id of the first one, `firstMemoryId` of the tokenizer. Tables of some bases, Qwen's for one, have more rows
+ *   than there are tokens: those from here on are dropped, as the reference drops them. By default the vocabulary of `config`.
+ * @throws ClaraError "option" when there are rows beyond the vocabulary already, or none below `first`.
  * @see Hewitt 2021, "Initializing New Word Embeddings for Pretrained Language Models". https://nlp.stanford.edu/~johnhew/vocab-expansion.html
  */
 export function addTokens(
   base: Weights,
   { vocabulary }: DecoderConfig,
-  { tokens, seed }: { readonly tokens: number; readonly seed: number },
+  { tokens, seed, first = vocabulary }: { readonly tokens: number; readonly seed: number; readonly first?: number },
 ): Weights {
   const [V = 0] = base.words?.shape ?? [];
   if (V !== vocabulary) {
     throw new ClaraError("option", `addTokens: the table must have the vocabulary's ${vocabulary} rows, got ${V}`);
   }
-  const grown = { ...base, words: grow(base.words!, tokens, random(seed).next) };
-  return base.head ? { ...grown, head: grow(base.head, tokens, () => 0.5) } : grown;
+  if (!Number.isInteger(first) || first < 1 || first > V) {
+    throw new ClaraError("option", `addTokens: first must be a whole number from 1 to ${V}, got ${first}`);
+  }
+  const grown = { ...base, words: grow(kept(base.words!, first), tokens, random(seed).next) };
+  return base.head ? { ...grown, head: grow(kept(base.head, first), tokens, () => 0.5) } : grown;
+}
+
+/** The first rows. */
+function kept({ shape, data }: Weights[string], rows: number): Weights[string] {
+  const D = shape[1]!;
+  return { shape: [rows, D], data: data.subarray(0, rows * D) };
 }
 
 /** [V, D] to [V + count, D]. */
