@@ -2,11 +2,14 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { dequantizeMemory } from "@clara/compressor";
+import type { Engine } from "@clara/engine";
 import type { EvaluationRecord } from "@clara/evaluation";
 import { answerFromDocuments } from "@clara/generator";
 import { openPack } from "@clara/pack";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { answer } from "./answer.ts";
+import { readClaraFolder } from "./clara-folder.ts";
+import { claraModel } from "./clara-model.ts";
 import { defaultConfig, type RagConfig } from "./config/index.ts";
 import { type Corpus, corpusOfPack } from "./corpus.ts";
 import { corpusOfTexts } from "./corpus-of-texts.ts";
@@ -75,6 +78,33 @@ describe("an imported CLaRa in the pipeline", () => {
       ["retrieval", true, 0],
       ["generation", true, 0],
     ]);
+  });
+
+  it("starts each of its parts when it is first asked, and once", async () => {
+    const engine = await openEngine({ threads: 1 });
+    const started: string[] = [];
+    const listening: Engine = {
+      ...engine,
+      compile: (...of) => {
+        started.push("reading");
+        return engine.compile(...of);
+      },
+      decoder: (options) => {
+        started.push("writing");
+        return engine.decoder(options);
+      },
+    };
+    const lazy = await claraModel(await readClaraFolder(at("clara")), listening, configOf("clara"));
+    expect(started).toEqual([]);
+    await lazy.compressor.compress([{ text: "the mill" }]);
+    await lazy.compressor.compress([{ text: "the lake" }]);
+    expect(started).toEqual(["reading"]);
+    await lazy.compressor.query(question);
+    await lazy.compressor.query("who?");
+    expect(started).toEqual(["reading", "reading"]);
+    await answer(question, corpus, lazy, configOf("clara"));
+    expect(started.filter((part) => part === "writing")).toHaveLength(1);
+    await lazy.dispose();
   });
 
   it("writes what its parts write from the two closest memories of the pack", async () => {

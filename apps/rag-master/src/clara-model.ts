@@ -25,7 +25,8 @@ const uncalibrated: SupportFit = { bias: 0, best: 1, mean: 0, overlap: 0 };
 
 /**
  * A CLaRa of `import` as the pipeline's model: one decoder, mapped once, that compresses documents, reads questions and writes
- * answers, with an adapter for each. The generator starts at the first answer: indexing and searching do without it.
+ * answers, with an adapter for each. Each starts when it is first asked: in few bits it takes a copy of the decoder of its own, and
+ * indexing, searching and answering do without one or two of them.
  *
  * A checkpoint of the first two stages has no adapter for questions: they are read with the compressor's, of which the reference
  * makes a copy there.
@@ -54,16 +55,15 @@ export async function claraModel(
 
   const compressing = adapterOf(folder, "compressor");
   const memoryId = documentSideOf(folder, clara, compressing);
-  const forDocuments = await engine.params(compressing, { transfer: true });
+  const { width } = folder.decoder;
+  const side = (weights: Weights) =>
+    once(async () => {
+      const adapter = await engine.params(weights, { transfer: true });
+      return claraCompressor(engine, { ...shared, documentTokens, adapters: { compressor: adapter, query: adapter } });
+    });
+  const documents = side(compressing);
   const reasoning = folder.adapter("query");
-  const compressor = await claraCompressor(engine, {
-    ...shared,
-    documentTokens,
-    adapters: {
-      compressor: forDocuments,
-      query: reasoning ? await engine.params(reasoning, { transfer: true }) : forDocuments,
-    },
-  });
+  const questions = reasoning ? side(reasoning) : documents;
   const generator = once(async (): Promise<ClaraGenerator> => {
     const adapter = await engine.params(adapterOf(folder, "generator"), { transfer: true });
     return claraGenerator(engine, { ...shared, adapter, render: folder.render() });
@@ -82,16 +82,16 @@ export async function claraModel(
     },
     // Of 256 tokens, 56 are left for the title and the words around it.
     passageTokens: Math.max(1, Math.floor((documentTokens * 25) / 32)),
-    width: compressor.width,
+    width,
     // The published weights have never seen a rounded memory.
     memoryBits: 8,
     compressor: {
-      width: compressor.width,
+      width,
       async compress(passages, { rate: asked = rate, ...options }: CompressOptions = {}) {
         if (asked !== rate) {
           throw new ClaraError("option", `compress: ${folder.id} has one rate, ${rate}, got ${asked}`);
         }
-        const { memories, cut } = await compressor.compress(passages.map(documentText), options);
+        const { memories, cut } = await (await documents()).compress(passages.map(documentText), options);
         report(
           passages.map(({ text }) => text),
           cut,
@@ -99,10 +99,10 @@ export async function claraModel(
         return memories.map((memory, i) => storedMemory(memory, passages[i]!, rate));
       },
       async query(text, options = {}) {
-        const { queries, cut } = await compressor.query([text], options);
+        const { queries, cut } = await (await questions()).query([text], options);
         report([text], cut);
         const states = queries[0]!;
-        return { vector: meanKey(memoryOf(states, { rate, count: M, width: compressor.width })), states };
+        return { vector: meanKey(memoryOf(states, { rate, count: M, width })), states };
       },
     },
     closeness: ({ states }, memory) => memoryCosine(states, memory),
