@@ -122,7 +122,7 @@ async function outcomesOf(
 
 /** `mixed` against `text`, with nothing refused, over every record of a file; the first ones are as good as measured by themselves. */
 async function measureDifferences(): Promise<void> {
-  for (const name of values.files?.split(",") ?? allFiles.filter((name) => !name.endsWith("oracle1"))) {
+  for (const name of values.files?.split(",") ?? allFiles) {
     const { mixed, text } = await outcomesOf(name, Number.POSITIVE_INFINITY, ["text", "mixed"]);
     keep(name, { mixed: mixed.slice(0, limit), text: text.slice(0, limit), memory: [] });
     const earlier = new Map(text.map(({ record, answer }) => [recordKey(record), answer.draft ?? ""]));
