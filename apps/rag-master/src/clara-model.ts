@@ -17,6 +17,7 @@ import type { RagConfig } from "./config/index.ts";
 import { memoryByEndpoint } from "./endpoint-generator.ts";
 import type { ClaraSettings } from "./import/inspect.ts";
 import type { Lens, LoadModelOptions, Model } from "./model.ts";
+import { once } from "./once.ts";
 import type { SupportFit } from "./rerank.ts";
 import { wordTable } from "./word-table.ts";
 
@@ -200,13 +201,5 @@ function lensOf(folder: ClaraFolder, tokenizer: ClaraTokenizer): Lens {
       const near = wordTable(folder.paths.base, table, (words) => nearestTokens(states, words, { top, only }));
       return near.map((list) => list.map((token) => ({ ...token, word: word(token.id) })));
     },
-  };
-}
-
-function once<T>(make: () => Promise<T>): () => Promise<T> {
-  let made: Promise<T> | undefined;
-  return () => {
-    made ??= make();
-    return made;
   };
 }

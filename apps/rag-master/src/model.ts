@@ -15,6 +15,7 @@ import { type OpenEngineOptions, openEngine } from "./engine.ts";
 import { readConfig } from "./import/small-files.ts";
 import { documentSideOf } from "./memory-id.ts";
 import { type ModelFolder, readModelFolder } from "./model-folder.ts";
+import { once } from "./once.ts";
 import type { Closeness, SupportFit } from "./rerank.ts";
 
 /** Everything that depends on which weights are loaded. */
@@ -247,30 +248,19 @@ function stackOf(weights: Weights): number {
 }
 
 function startingLate(create: () => Promise<MemoryReader>): MemoryReader {
-  let made: Promise<MemoryReader> | undefined;
-  const reader = () => {
-    made ??= create();
-    return made;
-  };
+  const reader = once(create);
   return {
     windows: async (...asked) => (await reader()).windows(...asked),
     point: async (...asked) => (await reader()).point(...asked),
-    async dispose() {
-      await (await made)?.dispose();
-    },
+    dispose: async () => (await reader.begun())?.dispose(),
   };
 }
 
 function lazily(width: number, create: () => Promise<Encoder>): Encoder {
-  let made: Promise<Encoder> | undefined;
+  const encoder = once(create);
   return {
     width,
-    async run(batch, options) {
-      made ??= create();
-      return (await made).run(batch, options);
-    },
-    async dispose() {
-      await (await made)?.dispose();
-    },
+    run: async (...asked) => (await encoder()).run(...asked),
+    dispose: async () => (await encoder.begun())?.dispose(),
   };
 }
