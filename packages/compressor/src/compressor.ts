@@ -160,20 +160,20 @@ export function createCompressor({
         const from = row * batch.shape[1] * width;
         states.set(run.subarray(from, from + ids.length * width), offset * width);
       });
-      // The bottleneck is linear: the mean goes through it once, instead of every state.
-      const mean = meanOf(states, width);
-      return { vector: unit(bottleneck ? narrow(mean, bottleneck) : mean), states };
+      // The bottleneck is linear: the sum goes through it once, instead of every state.
+      const sum = sumOf(states, width);
+      return { vector: unit(bottleneck ? narrow(sum, bottleneck) : sum), states };
     },
   };
 }
 
-/** The mean of rows [U, D]. */
-function meanOf(rows: Float32Array, width: number): Float32Array {
+/** The sum of rows [U, D], whose direction is their mean's. */
+function sumOf(rows: Float32Array, width: number): Float32Array {
   const sum = new Float64Array(width);
   rows.forEach((x, i) => {
     sum[i % width]! += x;
   });
-  return Float32Array.from(sum, (x) => (x * width) / rows.length);
+  return Float32Array.from(sum);
 }
 
 /** The same direction at length 1; zeros stay zeros. */
