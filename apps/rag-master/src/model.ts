@@ -172,13 +172,13 @@ async function assemble(files: ModelFolder, engine: Engine, { expansion }: RagCo
   const { layers, heads, layerNormEps, width } = parseBertConfig(files.config);
   const shape = { layers, heads, layerNormEps, embeddings };
   const adapter = below("query.", weights);
-  const [compressing, reasoning] = await Promise.all([
-    bertEncoder(engine, { ...shape, weights, prefix: "compressor" }),
-    adapter && lazily(width, () => bertEncoder(engine, { ...shape, weights, prefix: "compressor", adapter })),
-  ]);
+  // Each part starts when it is first asked: a question compresses no document, indexing asks no question and reads no answer,
+  // and most answers do without the reader of memories.
+  const compressing = lazily(width, () => bertEncoder(engine, { ...shape, weights, prefix: "compressor" }));
+  const reasoning =
+    adapter && lazily(width, () => bertEncoder(engine, { ...shape, weights, prefix: "compressor", adapter }));
   const narrowing = weights["compressor.bottleneck.weight"];
   const bottleneck = narrowing && { weight: narrowing.data, width: narrowing.shape[1]! };
-  // The readers start when they are first asked: indexing and searching do without them, and most answers without that of memories.
   const reading = lazily(width, () =>
     bertEncoder(engine, { ...shape, weights: readWeights(bytes, { only: ["reader."] }), prefix: "reader" }),
   );

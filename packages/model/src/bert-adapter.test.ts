@@ -28,10 +28,9 @@ const maps: Record<string, [name: string, I: number, O: number]> = {
   "layers.1.feedForward.in": ["encoder.layer.1.intermediate.dense", D, F],
   "layers.0.feedForward.out": ["encoder.layer.0.output.dense", F, D],
 };
-const R = 2;
 
-/** An update of rank 2 for each of these maps; of zeros, or of numbers that matter. */
-function updates(paths: readonly string[], scale = 0.5): Weights {
+/** An update for each of these maps, of this rank; of zeros, or of numbers that matter. */
+function updates(paths: readonly string[], scale = 0.5, R = 2): Weights {
   const drawn = (shape: number[], seed: number) => ({
     shape,
     data: Float32Array.from({ length: shape[0]! * shape[1]! }, (_, i) => Math.sin(seed + 2 * i)),
@@ -53,6 +52,7 @@ function merged(adapter: Weights): Weights {
   const changed = Object.entries(maps).flatMap(([path, [name, I, O]]) => {
     const [a, b] = [adapter[`${path}.a`]?.data, adapter[`${path}.b`]?.data];
     if (!a || !b) return [];
+    const R = a.length / I;
     const data = weights[`${name}.weight`]!.data.slice();
     for (let o = 0; o < O; o++) {
       for (let i = 0; i < I; i++) for (let r = 0; r < R; r++) data[o * I + i]! += a[i * R + r]! * b[r * O + o]!;
@@ -78,6 +78,13 @@ describe("bertEncoder with an adapter", () => {
       const plain = bertInLoops(weights, ids, types, tiny);
       expect(Math.max(...expected.map((x, i) => Math.abs(x - plain[i]!))), paths[0]).toBeGreaterThan(0.01);
     }
+  });
+
+  it.each([1, 3, 4, 6])("adds updates of rank %i", async (rank) => {
+    const adapter = updates(Object.keys(maps), 0.5, rank);
+    const states = await (await open(adapter)).run(batchOf([ids]));
+    const types = ids.map(() => 0);
+    expectClose(tf.tensor1d(states), bertInLoops(merged(adapter), ids, types, tiny), { absolute: 1e-5 });
   });
 
   it("leaves another encoder over the same table as it is, and frees its own", async () => {

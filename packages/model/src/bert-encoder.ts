@@ -101,7 +101,10 @@ function checkAdapter(adapter: Weights, arrays: Weights): void {
   }
 }
 
-/** Adds each update, a·b, to the map that it is for. Both were checked to fit. */
+/**
+ * Adds each update, a·b, to the map that it is for. Both were checked to fit. Four ranks at a time, since a first question
+ * waits for it: one at a time reads and writes the map four times as often, and takes twice as long.
+ */
 function merge(adapter: Weights, arrays: Weights): void {
   for (const name of Object.keys(adapter).filter((name) => name.endsWith(".a"))) {
     const path = name.slice(0, -2);
@@ -109,10 +112,17 @@ function merge(adapter: Weights, arrays: Weights): void {
     const [I, R] = a.shape as [number, number];
     const O = b.shape[1]!;
     const weight = arrays[`${path}.weight`]!.data; // [I, O]
+    const nothing = new Float32Array(O);
+    const ranks = Array.from({ length: 4 * Math.ceil(R / 4) }, (_, r) =>
+      r < R ? b.data.subarray(r * O, (r + 1) * O) : nothing,
+    );
     for (let i = 0; i < I; i++) {
-      for (let r = 0; r < R; r++) {
-        const scale = a.data[i * R + r]!;
-        for (let o = 0, at = i * O; o < O; o++, at++) weight[at]! += scale * b.data[r * O + o]!;
+      const row = weight.subarray(i * O, (i + 1) * O);
+      const scales = a.data.subarray(i * R, (i + 1) * R);
+      for (let r = 0; r < R; r += 4) {
+        const [s0, s1 = 0, s2 = 0, s3 = 0] = [scales[r]!, scales[r + 1], scales[r + 2], scales[r + 3]];
+        const [b0, b1, b2, b3] = [ranks[r]!, ranks[r + 1]!, ranks[r + 2]!, ranks[r + 3]!];
+        for (let o = 0; o < O; o++) row[o]! += s0 * b0[o]! + s1 * b1[o]! + s2 * b2[o]! + s3 * b3[o]!;
       }
     }
   }
