@@ -21,6 +21,11 @@ describe("clauseStarts", () => {
       "Price (EUR): 129.00;",
       "Sizes: S, M; L",
     ]);
+    expect(clauses("product_id: 7; question: Is it dry?; answer: Yes, for a night; two at most")).toEqual([
+      "product_id: 7;",
+      "question: Is it dry?;",
+      "answer: Yes, for a night; two at most",
+    ]);
   });
 
   it("parts paragraphs, list items, headings and table cells, and not the lines of one paragraph", () => {

@@ -6,8 +6,8 @@ const boundaries = new RegExp(
     String.raw`\n(?=[^\S\n]*(?:[-*+#>|•]|\d+[.)]\s))`,
     // The end of a sentence. One or two letters before the full stop are likely an abbreviation or an initial.
     String.raw`(?<=[\p{L}\p{N})\]]{3}[.!?]["'”’)]?|\p{N}[.!?])\s+(?=["'“‘(]?\p{Lu})`,
-    // The cells of a record, "Key: value; Key: value", and of a table row.
-    String.raw`;\s(?=\p{Lu}[^;:\n]{0,40}:\s)`,
+    // The cells of a record, "Key: value; other key: value", and of a table row.
+    String.raw`;\s(?=[\p{L}_][^;:\n]{0,40}:\s)`,
     String.raw`\s\|\s`,
   ].join("|"),
   "gu",

@@ -105,6 +105,8 @@ describe("layOut", () => {
     expect(asks("abcd", "xyz", "abcd?")).toEqual([false, true]);
     // Three tokens in five: a, b, c of five, not two of five.
     expect([asks("abcd?", "abcxy?"), asks("abcd?", "abxyz?")]).toEqual([[true], [false]]);
+    // As a cell of a record ends.
+    expect(asks("abcd?", "abcd?;", "abcd;")).toEqual([true, false]);
   });
 
   it("offers no sequence for no text", () => {

@@ -151,12 +151,14 @@ function assemble(question: Int32Array, title: Int32Array, pieces: readonly Piec
 /** For each clause, whether it is a question of which three tokens in five are the asked one's. */
 function restating(question: Int32Array, ids: Int32Array, clause: Int32Array, tokenizer: Tokenizer): boolean[] {
   const mark = tokenizer.encode("?").ids[0];
+  const separator = tokenizer.encode(";").ids[0]; // behind the cells of a record
   const asked = new Set(question);
   const seen: { tokens: number; shared: number; last: number }[] = [];
   clause.forEach((c, t) => {
     if (c < 0) return;
     seen[c] ??= { tokens: 0, shared: 0, last: 0 };
     const id = ids[t]!;
+    if (id === separator) return;
     seen[c].last = id;
     if (id === mark) return;
     seen[c].tokens += 1;
