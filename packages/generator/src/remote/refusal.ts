@@ -62,12 +62,15 @@ export function refusal({ status, headers, body, model, says, embeddings, now }:
     const fits = "is the model it serves the decoder that the memories were made for?";
     return failure("input", /size|shape|dimension|tensor/i.test(said) ? fits : "");
   }
-  if (status === 413) return failure("input", "give fewer documents, or send the embeddings as F16 or BF16");
+  if (status === 413) {
+    return failure("input", `give fewer documents${embeddings ? ", or send the embeddings as F16 or BF16" : ""}`);
+  }
   if (status >= 400 && status < 500 && status !== 429) return failure("input", "");
   const again = [429, 502, 503, 504].includes(status);
-  const advice = again
-    ? "is it starting, or has it too much to do?"
-    : "look into its log; vLLM may answer so to embeddings that are not as wide as its model";
+  const log = embeddings
+    ? "vLLM may answer so to embeddings that are not as wide as its model"
+    : `some answer so where they have no ${says.model} ${JSON.stringify(model)}`;
+  const advice = again ? "is it starting, or has it too much to do?" : `look into its log; ${log}`;
   return { ...failure("io", advice, again), waitMs: retryAfter(headers.get("retry-after"), now) };
 }
 

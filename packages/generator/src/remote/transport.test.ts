@@ -88,11 +88,21 @@ describe("a request to a remote model", () => {
     ],
     [400, "maximum context length is 9 tokens", "input", /answered 400: maximum context length is 9 tokens$/],
     [418, "no", "input", /answered 418: no$/],
-    [500, "EngineCore encountered an issue", "io", /answered 500.*look into its log/],
+    [413, "Payload too large", "input", /give fewer documents, or send the embeddings as F16/],
+    [500, "EngineCore encountered an issue", "io", /answered 500.*look into its log; vLLM may answer so to embeddings/],
   ])("is not tried again after %i %s", async (status, said, code, words) => {
     const found = await failure([error(status, said), good]);
     expect([found.code, found.message]).toEqual([code, expect.stringMatching(words)]);
     expect(server!.asked).toHaveLength(1);
+  });
+
+  it.each([
+    [413, "Payload too large", /: Payload too large; give fewer documents$/],
+    [500, "Internal Server Error", /; look into its log; some answer so where they have no model "clara"$/],
+  ])("speaks of no embeddings where none were sent: %i", async (status, said, words) => {
+    server = await startServer(error(status, said));
+    const model = remoteModel({ endpoint: server.endpoint, model: "clara", clock: testClock() });
+    await expect(model.chat([])).rejects.toThrow(words);
   });
 
   it("shows what pages and other bodies say, without tags and cut", async () => {
