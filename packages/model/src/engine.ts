@@ -18,8 +18,14 @@ export interface EncoderEngine<Params extends EngineParams> {
     /**
      * `key` says what is compiled: an engine that keeps what it has compiled finds it by its key. `prepack: false` asks for
      * one copy of the parameters, whatever is compiled over them; "packed" for that and copies of those in 4 and 8 bits.
+     * `leastSizes`: sizes of `specs` below which the function has no meaning.
      */
-    options: { readonly params: readonly Params[]; readonly key: string; readonly prepack?: boolean | "packed" },
+    options: {
+      readonly params: readonly Params[];
+      readonly key: string;
+      readonly prepack?: boolean | "packed";
+      readonly leastSizes?: Readonly<Record<string, number>>;
+    },
   ): Promise<CompiledEncoder>;
 }
 

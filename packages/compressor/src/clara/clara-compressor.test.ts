@@ -1,5 +1,5 @@
 import { createEngine, type Engine, type Params } from "@clara/engine";
-import { tinyAdapter, tinyBase, tinyConfig, tinyTokenizer } from "@clara/model/testing";
+import { tinyAdapter, tinyBase, tinyConfig, tinyTokenizer, tinyTokenizerWith } from "@clara/model/testing";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type ClaraCompressor, claraCompressor } from "./clara-compressor.ts";
 
@@ -59,6 +59,26 @@ describe("claraCompressor", () => {
     // "</s>" is four letters here, and the end mark one id.
     const [open] = (await compressor.compress(["a"])).memories;
     expect(memories[1]!.vectors).not.toEqual(open!.vectors);
+  });
+
+  it.each([32, 64])("makes %i memory tokens, as rates of 8 and 4 ask for", async (memoryTokens) => {
+    const [few, many] = [tinyTokenizer.size, tinyTokenizer.size - 2 + memoryTokens];
+    // A token sees those before it: the same two memory tokens come first, and <AE>, <ENC> and <SEP> last.
+    const table = ({ data }: { readonly data: Float32Array }) => {
+      const rows = new Float32Array(many * 16).map((_, i) => Math.sin(i));
+      rows.set(data.subarray(0, (few - 3) * 16));
+      rows.set(data.subarray((few - 3) * 16), (many - 3) * 16);
+      return { shape: [many, 16], data: rows };
+    };
+    const own = await engine.params({ ...tinyBase, words: table(tinyBase.words!), head: table(tinyBase.head!) });
+    const tokenizer = tinyTokenizerWith(memoryTokens);
+    const wide = await claraCompressor(engine, { ...options, base: own, adapters, tokenizer, documentTokens: 256 });
+    const { memories } = await wide.compress(["the lake"]);
+    const { memories: two } = await compressor.compress(["the lake"]);
+    expect(memories[0]!.vectors).toHaveLength(memoryTokens * 16);
+    two[0]!.vectors.forEach((x, i) => void expect(memories[0]!.vectors[i]).toBeCloseTo(x, 5));
+    await wide.dispose();
+    await own.dispose();
   });
 
   it("reads a question by the adapter for queries, and needs one", async () => {

@@ -95,7 +95,8 @@ export async function claraCompressor<Params extends EngineParams>(
     engine.compile(
       ({ ids }, tensors) => ({ memory: readRows(ids as tf.Tensor2D, tensors, { decoder, tokenizer, loraScale }) }),
       { ids: { shape: ["B", "T"], dtype: "int32" } },
-      { params: [base, adapter], key, prepack },
+      // A row ends in the memory tokens, and something is before them.
+      { params: [base, adapter], key, prepack, leastSizes: { T: M + 1 } },
     );
   const compressing = await build(adapters.compressor);
   const same = adapters.query === adapters.compressor;

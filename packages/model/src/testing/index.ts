@@ -7,4 +7,4 @@ export {
   readFixture,
   readJson,
 } from "./clara-fixtures.ts";
-export { tinyAdapter, tinyBase, tinyConfig, tinyRender, tinyTokenizer } from "./tiny-clara.ts";
+export { tinyAdapter, tinyBase, tinyConfig, tinyRender, tinyTokenizer, tinyTokenizerWith } from "./tiny-clara.ts";

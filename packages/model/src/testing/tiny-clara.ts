@@ -1,12 +1,11 @@
 import type { Weights } from "@clara/core";
 import { chatTemplate, type RenderChat } from "../chat-template.ts";
-import { type ClaraTokenizer, claraTokenizer } from "../clara-tokenizer.ts";
+import { type ClaraTokenizer, type ClaraTokenizerFiles, claraTokenizer } from "../clara-tokenizer.ts";
 import { decoderMapPaths } from "../decoder-arrays.ts";
 import { type DecoderConfig, parseDecoderConfig } from "../decoder-config.ts";
 
-/** Two memory tokens, letters, bytes, and the special tokens of Mistral: ids 0 to 2. */
-export const tinyTokenizer: ClaraTokenizer = claraTokenizer({
-  memoryTokens: 2,
+/** Letters, bytes, and the special tokens of Mistral: ids 0 to 2. */
+const files: Pick<ClaraTokenizerFiles, "tokenizer" | "config"> = {
   tokenizer: {
     added_tokens: ["<unk>", "<s>", "</s>"].map((content, id) => ({ id, content, special: true, normalized: false })),
     decoder: {
@@ -33,7 +32,12 @@ export const tinyTokenizer: ClaraTokenizer = claraTokenizer({
     },
   },
   config: { bos_token: "<s>", eos_token: "</s>" },
-});
+};
+
+export const tinyTokenizerWith = (memoryTokens: number): ClaraTokenizer => claraTokenizer({ ...files, memoryTokens });
+
+/** Two memory tokens. */
+export const tinyTokenizer: ClaraTokenizer = tinyTokenizerWith(2);
 
 export const tinyConfig: DecoderConfig = parseDecoderConfig({
   model_type: "mistral",
