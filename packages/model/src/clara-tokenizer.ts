@@ -24,17 +24,22 @@ export interface ClaraTokenizerFiles extends Omit<DecoderTokenizerFiles, "added"
 
 /**
  * The tokenizer of a CLaRa on a decoder: `<MEM0>` …, `<AE>`, `<ENC>`, `<SEP>`, in this order, behind the vocabulary. Give
- * it the files of the base model: those in a checkpoint of the reference lack the added tokens.
+ * it the files of the base model: those in a checkpoint of the reference lack the added tokens. Where they name no token that
+ * begins a text, as Qwen's, it is the first of `additional_special_tokens`, `<|im_start|>`, as in the reference.
  *
  * @throws ClaraError "option" for an impossible count, "weights" for files without an end token or that cannot be read.
  * @see He et al. 2025, "CLaRa", section 2. https://arxiv.org/abs/2511.18659
  */
-export function claraTokenizer({ memoryTokens, ...files }: ClaraTokenizerFiles): ClaraTokenizer {
+export function claraTokenizer({ memoryTokens, tokenizer: file, config }: ClaraTokenizerFiles): ClaraTokenizer {
   if (!Number.isInteger(memoryTokens) || memoryTokens < 1 || memoryTokens > 4096) {
     throw new ClaraError("option", `claraTokenizer: memoryTokens must be 1 to 4096, got ${memoryTokens}`);
   }
   const memory = Array.from({ length: memoryTokens }, (_, i) => `<MEM${i}>`);
-  const tokenizer = decoderTokenizer({ ...files, added: [...memory, "<AE>", "<ENC>", "<SEP>"] });
+  const tokenizer = decoderTokenizer({
+    tokenizer: file,
+    config: withStart(config),
+    added: [...memory, "<AE>", "<ENC>", "<SEP>"],
+  });
   const { bos = "", eos, tokenId } = tokenizer;
   const eosId = eos === undefined ? undefined : tokenId(eos);
   if (eosId === undefined) throw new ClaraError("weights", "claraTokenizer: tokenizer_config.json names no eos_token");
@@ -55,4 +60,11 @@ export function claraTokenizer({ memoryTokens, ...files }: ClaraTokenizerFiles):
       ...memoryIds,
     ],
   };
+}
+
+/** tokenizer_config.json with a `bos_token`, if there is anything to take for it. */
+function withStart(config: unknown): unknown {
+  const names = config as { bos_token?: unknown; additional_special_tokens?: unknown } | null | undefined;
+  const [first] = Array.isArray(names?.additional_special_tokens) ? names.additional_special_tokens : [];
+  return names?.bos_token || first === undefined ? config : { ...names, bos_token: first };
 }

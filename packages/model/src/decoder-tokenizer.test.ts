@@ -32,6 +32,12 @@ describe("decoderTokenizer", () => {
     expect(tokenizer.decode([260, 3 + 0xc3, 3 + 0x41, 260])).toBe("a��a");
   });
 
+  it("keeps U+FEFF wherever it stands in a run of bytes", () => {
+    for (const text of ["\ufeff", "\ufeff\ufeffé", "é\ufeff"]) {
+      expect(tokenizer.decode([260, ...byte(text), 260, ...byte(text)])).toBe(`a${text}a${text}`);
+    }
+  });
+
   it("leaves special tokens out of decoded text unless they are asked for, and unknown ids always", () => {
     expect(tokenizer.decode([1, 266, 269, 9999, -1])).toBe("a");
     expect(tokenizer.decode([1, 266, 269], { special: true })).toBe("<s> a<X>");
@@ -86,6 +92,15 @@ describe("claraTokenizer", () => {
     expect(tokenizer.row("c c c c", 2)).toEqual([272, 1, 262, 259, 262, 269, 270]);
     expect(tokenizer.row("", 2)).toEqual([272, 1, 2, 269, 270]);
     expect(tokenizer.row("</s>", 9)).toEqual([272, 1, 263, ...byte("/"), 268, 2, 269, 270]);
+  });
+
+  it("begins a row with the first additional token where the files name none that begins a text, as Qwen's", () => {
+    const row = (config: object): number[] =>
+      claraTokenizer({ ...tinyTokenizer, config, memoryTokens: 2 }).row("ab", 4);
+    const qwen = { bos_token: null, eos_token: "</s>", additional_special_tokens: ["<unk>", "</s>"] };
+    expect(row(qwen)).toEqual([272, 0, 267, 2, 269, 270]);
+    expect(row({ ...qwen, bos_token: "<s>" })).toEqual(tokenizer.row("ab", 4));
+    expect(row({ eos_token: "</s>" })).toEqual([272, 267, 2, 269, 270]);
   });
 
   it("refuses impossible counts and models without an end", () => {

@@ -180,11 +180,19 @@ function withReplacements(pieces: readonly string[]): string[] {
     if (end > i) {
       const bytes = Uint8Array.from(out.slice(i, end), (piece) => Number.parseInt(piece.slice(3, 5), 16));
       if (!isUtf8(bytes)) out.fill("\ufffd", i, end);
+      else if (byteOrderMark.every((byte, at) => bytes[at] === byte)) {
+        // The library takes one away where a run begins.
+        out.splice(i, 0, ...byteOrderMark.map(byteName));
+        end += byteOrderMark.length;
+      }
     }
     i = end + 1;
   }
   return out;
 }
+
+/** U+FEFF in UTF-8. */
+const byteOrderMark = [0xef, 0xbb, 0xbf];
 
 function isUtf8(bytes: Uint8Array): boolean {
   try {

@@ -22,7 +22,8 @@ import { explained } from "./stored-decoder.ts";
 
 const adaptersFile = "adapters.pth";
 const tablesFile = "decoder_first_last_layers.pth";
-const [wordsName, headName] = ["model.embed_tokens.weight", "lm_head.weight"];
+const wordsName = "model.embed_tokens.weight";
+const headName = "lm_head.weight";
 /** What the libraries around it write into its config.json. */
 const idle = ["transformers_version", "_attn_implementation_autoset", "architectures", "torch_dtype", "dtype"];
 /** Most memory tokens that a tokenizer takes. */
@@ -97,12 +98,15 @@ export function openClaraCheckpoint(
     const stored = open(adaptersFile);
     const tables = open(tablesFile);
     const files = opened.map(({ path, size }) => ({ name: basename(path), bytes: size }));
-    const [words, head] = [wordsName, headName].map((name) => {
-      if (!Object.hasOwn(tables, name!)) {
+    const table = (name: string): FloatTensor => {
+      if (!Object.hasOwn(tables, name)) {
         throw new ClaraError("weights", `${join(folder, tablesFile)}: has no ${name}; is it of a CLaRa checkpoint?`);
       }
-      return torchOf(join(folder, tablesFile), name!, tables[name!]!);
-    }) as [FloatTensor, FloatTensor];
+      return torchOf(join(folder, tablesFile), name, tables[name]!);
+    };
+    const words = table(wordsName);
+    // The reference stores one table where the base's head is its table.
+    const head = decoder.tiedHead && !Object.hasOwn(tables, headName) ? words : table(headName);
     const [rows = 0] = words.shape;
     const other = "were the adapters made for another base model?";
     checkShape(words, [rows, decoder.width], other);

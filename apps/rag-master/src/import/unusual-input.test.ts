@@ -63,13 +63,19 @@ describe("what is imported all the same", () => {
       adapters: tinyAdapters(undefined, tied),
       tables: { "model.embed_tokens.weight": words, "lm_head.weight": words },
     });
-    const { files } = await look("checkpoint", "tied");
-    const parts = files[0]!.parts.filter(({ name }) => name === "words" || name === "head");
+    const tablesOf = ({ files }: Awaited<ReturnType<typeof look>>) =>
+      files[0]!.parts
+        .filter(({ name }) => name === "words" || name === "head")
+        .map(({ tensors }) => tensors.map(({ name }) => name));
     // In few bits the head is a copy.
-    expect(parts.map(({ tensors }) => tensors.map(({ name }) => name))).toEqual([
-      ["words"],
-      ["head.packed", "head.scales"],
-    ]);
+    const both = [["words"], ["head.packed", "head.scales"]];
+    expect(tablesOf(await look("checkpoint", "tied"))).toEqual(both);
+    // The reference stores it once.
+    const once = { "model.embed_tokens.weight": words };
+    writeTinyCheckpoint(at("checkpoint"), { adapters: tinyAdapters(undefined, tied), tables: once });
+    expect(tablesOf(await look("checkpoint", "tied"))).toEqual(both);
+    writeTinyCheckpoint(at("checkpoint"), { tables: once });
+    await expect(look("checkpoint")).rejects.toThrow(/has no lm_head\.weight/);
     writeTinyCheckpoint(at("checkpoint"), { adapters: tinyAdapters(undefined, tied), tables });
     await expect(look("checkpoint", "tied")).rejects.toThrow(/lm_head\.weight: 5 of the 296 rows/);
   });

@@ -91,7 +91,8 @@ export function createSession(folder: Folder, { signal, engine }: Pick<Session, 
           adapters: folder.bytes(`${path}/adapters.pth`),
           tables: folder.bytes(`${path}/decoder_first_last_layers.pth`),
         };
-        return readReferenceCheckpoint(files, folder.has("base/config.json") ? decoder() : {});
+        const base = folder.has("base/config.json") ? { tiedHead: decoder().tiedHead } : {};
+        return readReferenceCheckpoint(files, { ...base, ...vocabularyOf(session) });
       }),
     checkpoint: (path) =>
       remember(loaded, path, () => {
@@ -104,13 +105,22 @@ export function createSession(folder: Folder, { signal, engine }: Pick<Session, 
         return {
           shape,
           documentTokens: config.documentTokens,
-          base: decoderArrays({ ...decoderWeights(), ...tables }, decoder()),
+          // The reference cuts a table that is longer than its tokenizer.
+          base: decoderArrays(
+            { ...decoderWeights(), ...tables },
+            { ...decoder(), vocabulary: Math.min(decoder().vocabulary, rows) },
+          ),
           adapters: Object.fromEntries(own),
         };
       }),
     findCheckpoint: (traits) => findCheckpoint(folder, traits),
   };
   return session;
+}
+
+/** How many tokens the base's tokenizer has: as many rows has its table in a checkpoint, however many it had before. */
+export function vocabularyOf({ folder, tokenizer }: Session): { vocabulary?: number } {
+  return folder.has("base/tokenizer.json") ? { vocabulary: tokenizer(1).size - 4 } : {};
 }
 
 /**

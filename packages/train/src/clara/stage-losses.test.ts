@@ -86,6 +86,28 @@ describe("answerLoss", () => {
     expectNoLeaks(() => answerLoss(params, inputs, memories, shape));
     tf.dispose([...Object.values(inputs), memories]);
   });
+
+  it("has the memory tokens' rows among its classes as they are trained, where the head is the table of words", () => {
+    tf.tidy(() => {
+      const inputs = inputsOf(tinyExamples(2));
+      const { memories } = compressDocuments(params, inputs, shape);
+      const { head, ...tied } = params.base;
+      const of = (base: ClaraParams["base"], rows?: tf.Tensor2D): tf.Scalar =>
+        answerLoss({ ...params, base, ...(rows && { memoryRows: rows }) }, inputs, memories, shape);
+      const [first, D] = [shape.firstMemoryId, shape.decoder.width];
+      const words = tied.words as tf.Tensor2D;
+      const rows = tf.slice(words, [first, 0], [2, D]);
+      const moved: tf.Tensor2D = tf.add(rows, tf.reshape(tf.sin(tf.range(0, 2 * D)), [2, D]));
+      const behind = tf.slice(words, [first + 2, 0], [words.shape[0] - first - 2, D]);
+      const table = tf.concat2d([tf.slice(words, [0, 0], [first, D]), moved, behind], 0);
+      expectClose(of(tied, rows), of(tied));
+      // Memories stand where the prompts have these tokens: the table is read as the head alone.
+      expectClose(of(tied, moved), of({ ...tied, words: table }), { absolute: 1e-5 });
+      expect(Math.abs(of(tied, moved).dataSync()[0]! - of(tied).dataSync()[0]!)).toBeGreaterThan(0.01);
+      expect(head).toBeDefined();
+      expectClose(of(params.base, moved), of(params.base));
+    });
+  });
 });
 
 describe("compressQuestions", () => {

@@ -184,8 +184,19 @@ export function answerLoss(
     const options = decodeOptions("generator", params, shape, dropout);
     const states = decode(params.base, { embeds, mask: promptMask }, options);
     const read = tf.gather(tf.reshape(states, [B * T, states.shape[2]]) as tf.Tensor2D, rows); // [L, D]
-    return crossEntropy(decoderLogits(params.base, read), targets);
+    return crossEntropy(logitsOf(params, read, shape), targets);
   });
+}
+
+/** Logits [L, V]. Where the head is the table of words, the rows that are trained are in it, too, as classes. */
+function logitsOf({ base, memoryRows }: ClaraParams, read: tf.Tensor2D, shape: ClaraShape): tf.Tensor2D {
+  const logits = decoderLogits(base, read);
+  if (!memoryRows || base.head) return logits;
+  const [L, V] = logits.shape;
+  const { firstMemoryId: first, memoryTokens: M } = shape;
+  const own: tf.Tensor2D = tf.matMul(read, memoryRows, false, true); // [L, M]
+  const behind = first + M;
+  return tf.concat([tf.slice(logits, [0, 0], [L, first]), own, tf.slice(logits, [0, behind], [L, V - behind])], 1);
 }
 
 /** Seeds of the roles' dropout: far enough apart for every linear map of a decoder to have its own. */

@@ -15,7 +15,7 @@ export interface ReferenceCheckpoint {
   readonly adapters: Readonly<Partial<Record<Role, TypedWeights>>>;
   /**
    * `model.embed_tokens.weight` and `lm_head.weight`, both [V + M + 3, D]: they take the place of the base model's, whose
-   * first V rows they repeat.
+   * first V rows they repeat. Over a base whose head is its table both are that table.
    */
   readonly tables: TypedWeights;
 }
@@ -36,27 +36,31 @@ const tableNames = ["model.embed_tokens.weight", "lm_head.weight"] as const;
  * tables among the adapters are left out. The tokenizer files of its folder are not the model's; use the base model's.
  *
  * @param options.vocabulary `V` of the base model, when known: the tables must have V + M + 3 rows
+ * @param options.tiedHead whether the base's head is its table: the reference stores one of them then. @default false
  * @throws ClaraError "weights" when a file is damaged or they do not fit together.
  */
 export function readReferenceCheckpoint(
   { config: json, adapters, tables: tableBytes }: ReferenceFiles,
-  { vocabulary }: { readonly vocabulary?: number } = {},
+  { vocabulary, tiedHead = false }: { readonly vocabulary?: number; readonly tiedHead?: boolean } = {},
 ): ReferenceCheckpoint {
   const config = parseReferenceConfig(json);
-  const tables = readTorchFile(tableBytes);
+  const [wordsName, headName] = tableNames;
+  const found = readTorchFile(tableBytes);
+  const alone = tiedHead && !found[headName] ? found[wordsName] : undefined;
+  const tables = alone ? { ...found, [headName]: alone } : found;
   const rows = checkTables(tables, config, vocabulary);
   const stored = Object.entries(readTorchFile(adapters));
   const roles = Object.entries(adapterNames) as [Role, string][];
   const unknown = stored.find(([name]) => !roles.some(([, adapter]) => name.startsWith(`${adapter}/`)));
   if (unknown)
     fail(`adapters.pth has ${JSON.stringify(unknown[0])}; adapters are ${Object.values(adapterNames).join(", ")}`);
-  const found = roles.flatMap(([role, adapter]) => {
-    const own = stored.flatMap(([name, tensor]) => {
+  const own = roles.flatMap(([role, adapter]) => {
+    const tensors = stored.flatMap(([name, tensor]) => {
       const bare = name.slice(adapter.length + 1);
       return name.startsWith(`${adapter}/`) && !isTable(bare) ? [[bare, tensor] as const] : [];
     });
-    for (const [name, { shape }] of own) checkRank(`${adapter}/${name}`, shape, config.rank);
-    return own.length > 0 ? [[role, Object.fromEntries(own)] as const] : [];
+    for (const [name, { shape }] of tensors) checkRank(`${adapter}/${name}`, shape, config.rank);
+    return tensors.length > 0 ? [[role, Object.fromEntries(tensors)] as const] : [];
   });
   for (const [name, { shape }] of stored) {
     if (isTable(name.slice(name.indexOf("/") + 1)) && shape[0] !== rows) {
@@ -65,7 +69,7 @@ export function readReferenceCheckpoint(
       );
     }
   }
-  const checkpoint = { config, adapters: Object.fromEntries(found), tables };
+  const checkpoint = { config, adapters: Object.fromEntries(own), tables };
   if (!("compressor" in checkpoint.adapters))
     fail(`adapters.pth has no ${adapterNames.compressor}, which every stage trains`);
   return checkpoint;

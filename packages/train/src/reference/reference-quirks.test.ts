@@ -63,6 +63,19 @@ describe("where the reference differs", () => {
     );
   });
 
+  it("has a head for a base that has none of its own, where the reference stores one table", () => {
+    const { "lm_head.weight": _, ...words } = tables;
+    const one = { ...shipped, tables: writeTorchFile(words), config: published };
+    const read = readReferenceCheckpoint(one, { vocabulary: 4, tiedHead: true });
+    expect(read.tables["lm_head.weight"]).toEqual(read.tables["model.embed_tokens.weight"]);
+    expect(() => readReferenceCheckpoint(one, { vocabulary: 4 })).toThrow(
+      "must have model.embed_tokens.weight and lm_head.weight",
+    );
+    expect(readReferenceCheckpoint({ ...one, tables: shipped.tables }, { tiedHead: true }).tables).toEqual(
+      readReferenceCheckpoint({ ...one, tables: shipped.tables }).tables,
+    );
+  });
+
   it("leaves out the copies of the tables that the reference adds to some adapters", () => {
     const copies = Object.entries(tables).map(([name, table]) => [`encoder_adapter/${name}`, table]);
     const own = Object.entries(adapter(1)).map(([name, tensor]) => [`encoder_adapter/${name}`, tensor]);

@@ -18,7 +18,7 @@ import type { Checks } from "../check.ts";
 import { largest, relativeDifference } from "../compare.ts";
 import type { Group } from "../group.ts";
 import { openInference } from "../inference.ts";
-import type { Session } from "../session.ts";
+import { type Session, vocabularyOf } from "../session.ts";
 import { EXACT } from "../tolerances.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: recorded values of many forms, one by one
@@ -73,7 +73,7 @@ const answers: Readonly<Record<string, Quirk>> = {
       adapters: folder.bytes(`${path}/adapters.pth`),
       tables: folder.bytes(`${path}/decoder_first_last_layers.pth`),
     };
-    return checks.refuses(name, () => readReferenceCheckpoint(files, { vocabulary: session.decoder().vocabulary }));
+    return checks.refuses(name, () => readReferenceCheckpoint(files, vocabularyOf(session)));
   },
   k_greater_than_N: (name, _, __, checks) =>
     checks.refuses(name, () => tf.tidy(() => void selectTopK(tf.zeros([1, 2]), 3))),
