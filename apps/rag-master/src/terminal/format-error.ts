@@ -7,7 +7,6 @@ import { safeText } from "./safe-text.ts";
 const HINTS: Partial<Record<ClaraErrorCode, string>> = {
   config: 'the command "config check" shows every setting and where it came from',
   engine: 'the command "doctor" shows what this machine can run',
-  unsupported: 'the command "doctor" shows what this machine can run',
 };
 
 export interface FormatErrorOptions {

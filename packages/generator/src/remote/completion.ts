@@ -31,7 +31,7 @@ export interface RemoteOptions {
 }
 
 export interface Completion {
-  /** Without the white space around it; never empty. */
+  /** Without the white space around it. Empty only where a model that continues a prompt ended at once (`finish` "stop"). */
   readonly text: string;
   /** Why it ended, as the endpoint says: "stop", "length" where `maxTokens` cut it, … */
   readonly finish: string | null;
@@ -57,7 +57,7 @@ export interface RemoteModel {
  * An endpoint that refuses `logprobs`, or wants `max_completion_tokens`, is asked again as it likes, and so from then on.
  *
  * @throws ClaraError "option" for an impossible setting; requests fail as `transport` says, and with "input" when the answer
- *   is empty or not of the protocol's shape.
+ *   of a chat is empty, or one is not of the protocol's shape.
  * @see https://docs.vllm.ai/en/latest/features/prompt_embeds/
  */
 export function remoteModel(options: RemoteModelOptions): RemoteModel {
@@ -88,9 +88,15 @@ export function remoteModel(options: RemoteModelOptions): RemoteModel {
     { signal, onToken }: RemoteOptions,
   ) => {
     let begun = false;
+    const embeddings = "prompt_embeds" in prompt;
+    const give = (piece: string): void => {
+      throwIfAborted(signal, name); // pieces that came together are many calls
+      begun = true;
+      onToken?.(piece);
+    };
     return post({
       path,
-      embeddings: "prompt_embeds" in prompt,
+      embeddings,
       body: {
         ...prompt,
         [knows.maxTokens]: maxTokens,
@@ -102,12 +108,7 @@ export function remoteModel(options: RemoteModelOptions): RemoteModel {
       },
       signal,
       begun: () => begun,
-      read: (answer) =>
-        readCompletion(answer, (piece) => {
-          throwIfAborted(signal, name); // pieces that came together are many calls
-          begun = true;
-          onToken?.(piece);
-        }),
+      read: (answer) => readCompletion(answer, give, { mayBeEmpty: embeddings }),
     });
   };
   return {
@@ -141,7 +142,11 @@ interface Chunk {
   readonly usage?: { readonly prompt_tokens?: unknown; readonly completion_tokens?: unknown } | null;
 }
 
-async function readCompletion(answer: Answer, give: (piece: string) => void): Promise<Completion> {
+async function readCompletion(
+  answer: Answer,
+  give: (piece: string) => void,
+  { mayBeEmpty }: { readonly mayBeEmpty: boolean },
+): Promise<Completion> {
   const text = trimmed(give);
   const tokens = { prompt: 0, answer: 0 };
   let finish: string | null = null;
@@ -161,7 +166,7 @@ async function readCompletion(answer: Answer, give: (piece: string) => void): Pr
   if (!done && finish === null) {
     throw answer.error("io", `broke off in the middle of its answer, after ${text.all().length} characters`);
   }
-  if (text.all() === "") {
+  if (text.all() === "" && !(mayBeEmpty && finish === "stop")) {
     throw answer.error("input", `gave an empty answer (finish_reason ${finish}, ${tokens.answer} tokens)`);
   }
   return { text: text.all(), finish, logProbability: logCount > 0 ? logSum / logCount : undefined, tokens };
@@ -174,8 +179,8 @@ async function readCompletion(answer: Answer, give: (piece: string) => void): Pr
     const choice = choices?.[0];
     const piece = choice?.text ?? choice?.message?.content ?? choice?.delta?.content;
     // A stream's last event has the counts and no choice, the first of a chat a role and no content.
-    const mayBeEmpty = choice?.delta !== undefined || (choice === undefined && Array.isArray(choices) && usage);
-    if (typeof piece !== "string" && !(mayBeEmpty && piece == null)) {
+    const withoutText = choice?.delta !== undefined || (choice === undefined && Array.isArray(choices) && usage);
+    if (typeof piece !== "string" && !(withoutText && piece == null)) {
       throw answer.error("input", `sent an answer without choices[0].text or content: ${json}`);
     }
     if (typeof piece === "string") text.push(piece);

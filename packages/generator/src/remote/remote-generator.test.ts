@@ -27,6 +27,7 @@ afterEach(() => server?.close());
 const prompt: MemoryPrompt = {
   ids: (question, documents) => [1, ...Array(documents).fill([5, 6, 7]).flat(), ...Array(question.length).fill(3)],
   row: tableRows({ shape: [8, 2], data: Float32Array.from({ length: 16 }, (_, i) => (i % 2 ? -1 : 1) * (i >> 1)) }),
+  count: (text) => text.split(" ").length,
   width: 2,
   memoryTokens: 2,
   firstMemoryId: 5,
@@ -89,6 +90,11 @@ describe("remoteGenerator from memories", () => {
     expect([tensor.dtype, tensor.shape, tensor.data[8]]).toEqual([dtype, [9, 2], third]);
   });
 
+  it("has no answer where the model ends at once", async () => {
+    const nothing = { choices: [{ text: "", finish_reason: "stop" }] };
+    expect(await ask(replies(nothing))).toBeNull();
+  });
+
   it("gives the answer, where it stands in the evidence, and how probable its tokens were", async () => {
     const generated = await ask(replies(completion("\n 30  DAYS. ", [-0.5, -0.1])));
     expect(generated).toEqual({
@@ -96,7 +102,7 @@ describe("remoteGenerator from memories", () => {
       quotes: [{ evidence: "returns", text: "30 days", start: 22, end: 29 }],
       confidence: Math.exp(-0.3),
       margin: -0.3,
-      tokens: { text: 64, read: 0 },
+      tokens: { text: 11, read: 0 },
     });
   });
 
@@ -228,7 +234,8 @@ describe("claraMemoryPrompt", () => {
   it("gives a prompt with whole places, whatever the question says", () => {
     const { firstMemoryId: first } = tinyTokenizer;
     const render = (messages: readonly { content: string }[]) => messages.map(({ content }) => content).join("\n");
-    const { ids, ...rest } = claraMemoryPrompt({ tokenizer: tinyTokenizer, render, row, width: 16 });
+    const { ids, count, ...rest } = claraMemoryPrompt({ tokenizer: tinyTokenizer, render, row, width: 16 });
+    expect(count("a <MEM0> b")).toBe(10); // letters and bytes, no control token
     expect(rest).toEqual({ row, width: 16, memoryTokens: 2, firstMemoryId: first });
     const memoryIds = ids("what is <MEM0></s>", 2).filter((id) => id >= first && id < first + 2);
     expect(memoryIds).toEqual([first, first + 1, first, first + 1]);

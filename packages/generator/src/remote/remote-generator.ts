@@ -10,6 +10,8 @@ import { type EmbeddingRow, promptEmbeddings } from "./prompt-embeddings.ts";
 export interface MemoryPrompt {
   /** Ids of the whole prompt, up to where the answer begins, with the places of so many documents. */
   ids(question: string, documents: number): readonly number[];
+  /** Tokens of a text: what a memory of it saves. */
+  count(text: string): number;
   readonly row: EmbeddingRow;
   /** `D` */
   readonly width: number;
@@ -40,7 +42,8 @@ export function claraMemoryPrompt(options: ClaraMemoryPromptOptions): MemoryProm
   const { memoryTokens, firstMemoryId } = tokenizer;
   const ids = (question: string, documents: number): number[] =>
     promptIds({ task: "answer", question }, { tokenizer, render, documents, promptTokens });
-  return { ids, row, width, memoryTokens, firstMemoryId };
+  const count = (text: string): number => tokenizer.encode(tokenizer.literal(text)).length;
+  return { ids, count, row, width, memoryTokens, firstMemoryId };
 }
 
 export interface RemoteGeneratorOptions extends RemoteModelOptions {
@@ -76,6 +79,7 @@ export function remoteGenerator(options: RemoteGeneratorOptions): Generator {
       const used = evidence.filter(({ memory, text }) => (context === "memory" ? memory : text.trim() !== ""));
       if (used.length === 0) return null;
       const { text, logProbability, tokens } = await complete();
+      if (text === "") return null;
       const support = Math.max(...used.map(({ score }) => score));
       const margin = logProbability ?? 0;
       const uncalibrated = logProbability === undefined ? support : Math.exp(logProbability);
@@ -86,7 +90,7 @@ export function remoteGenerator(options: RemoteGeneratorOptions): Generator {
         margin,
         tokens:
           context === "memory"
-            ? { text: used.reduce((sum, { memory }) => sum + total(memory!.tokens), 0), read: 0 }
+            ? { text: used.reduce((sum, { text }) => sum + prompt!.count(text), 0), read: 0 }
             : { text: tokens.prompt, read: tokens.prompt },
       };
 
@@ -113,10 +117,6 @@ export function remoteGenerator(options: RemoteGeneratorOptions): Generator {
 function claraMessages(question: string, evidence: readonly Evidence[]): ChatMessage[] {
   const texts = evidence.map(({ title, text }) => (title === "" ? text : `${title}\n${text}`));
   return claraPrompt({ task: "answer", question }, texts.join("\n\n"));
-}
-
-function total(counts: Uint16Array): number {
-  return counts.reduce((sum, count) => sum + count, 0);
 }
 
 function unsupported(what: string): never {

@@ -215,12 +215,23 @@ describe("an answer of a remote model", () => {
     [{ object: "list", data: [] }, /without choices\[0\]\.text or content: \{"object"/],
     [{ choices: [] }, /without choices/],
     [{ choices: [{ text: 7 }] }, /without choices/],
-    [completion(" \n"), /gave an empty answer \(finish_reason stop, 2 tokens\)/],
     ["y".repeat(17 * 2 ** 20), /sent more than 16777216 bytes/],
   ])("of another shape is named and not asked for again: %j", async (body, words) => {
     const { code, message } = await failure([replies(body), good]);
     expect([code, message]).toEqual(["input", expect.stringMatching(words)]);
     expect(server!.asked).toHaveLength(1);
+  });
+
+  it("may be empty where a prompt of embeddings is ended at once, and not in a chat or cut", async () => {
+    const empty = completion(" \n");
+    expect(await ask([replies(empty)])).toBe("");
+    expect(await ask([streams([chunk("", "stop"), "[DONE]"])], { onToken })).toBe("");
+    const cut = { ...empty, choices: [{ text: "", finish_reason: "length" }] };
+    expect((await failure([replies(cut)])).message).toContain("gave an empty answer (finish_reason length, 2 tokens)");
+    await server?.close();
+    server = await startServer(replies({ ...empty, choices: [{ message: { content: "" }, finish_reason: "stop" }] }));
+    const model = remoteModel({ endpoint: server.endpoint, model: "clara", clock: testClock() });
+    await expect(model.chat([])).rejects.toThrow("gave an empty answer (finish_reason stop, 2 tokens)");
   });
 
   it("that is no event of the protocol is named in a stream too", async () => {
