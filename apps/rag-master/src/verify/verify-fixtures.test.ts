@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { createEngine, type Engine } from "@clara/engine";
+import { readSafetensors, writeSafetensors } from "@clara/model";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { runHere } from "../testing/run-command.ts";
 import { type Verification, verifyCheckpoint } from "./index.ts";
@@ -179,6 +180,25 @@ describe.skipIf(!shared)("verifyCheckpoint over the fixtures (needs ../shared/fi
     ]) {
       expect(names).toContain(name);
     }
+  });
+
+  it("takes a base whose table is longer than its tokenizer, which the reference cuts", async () => {
+    const rows = 5;
+    const longer: Change = (bytes) => {
+      const tensors = Object.entries(readSafetensors(bytes).tensors).map(([name, { shape, ...tensor }]) => {
+        if (!/embed_tokens|lm_head/.test(name)) return [name, { ...tensor, shape }] as const;
+        const more = Buffer.alloc(rows * shape[1]! * 4, 1);
+        const grown = [shape[0]! + rows, shape[1]!];
+        return [name, { ...tensor, shape: grown, bytes: Buffer.concat([tensor.bytes, more]) }] as const;
+      });
+      return writeSafetensors(Object.fromEntries(tensors));
+    };
+    const folder = folderLike(join(fixtures, "clara-tiny"), join(home, "longer"), {
+      changed: { "base/config.json": json((x) => (x.vocab_size += rows)), "base/model.safetensors": longer },
+    });
+    const found = await verify(folder, ["checkpoints", "compress", "quirks"]);
+    expect(failing(found)).toEqual([]);
+    expect(found.passed).toBeGreaterThan(50);
   });
 
   it("takes decoders of four families, alone or in one folder", async () => {
