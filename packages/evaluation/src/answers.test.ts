@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { bestOf, coverMatch, exactMatch, f1Score, normalizeAnswer } from "./answers.ts";
+import { bestOf, coverMatch, exactMatch, f1Score, normalizeAnswer, splitWords } from "./answers.ts";
 import { mean } from "./statistics.ts";
 
 const fixture = new URL("../../../../shared/fixtures/clara-tiny/metrics.json", import.meta.url);
@@ -15,6 +15,13 @@ interface Pair {
   cover_exact_match: number[];
   f1: number[];
 }
+
+describe("splitWords", () => {
+  it("splits where the reference's language does, and gives no empty words", () => {
+    expect(splitWords(" a\x85b \x1cc\ufeff\n")).toEqual(["a", "b", "c\ufeff"]);
+    expect([splitWords(""), splitWords(" \n")]).toEqual([[], []]);
+  });
+});
 
 describe("answer measures", () => {
   it.each([

@@ -16,7 +16,8 @@ const booleans: ReadonlyMap<string, string> = new Map([
 ]);
 const verdicts: ReadonlySet<string> = new Set(["yes", "no", "noanswer"]);
 
-function words(text: string): string[] {
+/** Words between white space, as the reference's language splits a text: at U+0085 and the separators too, and not at U+FEFF. */
+export function splitWords(text: string): string[] {
   return text.split(whitespace).filter((word) => word !== "");
 }
 
@@ -26,7 +27,7 @@ function words(text: string): string[] {
  * @see Rajpurkar et al. 2016, "SQuAD", §6.1. https://arxiv.org/abs/1606.05250
  */
 export function normalizeAnswer(text: string): string {
-  return words(text.toLowerCase().replace(punctuation, "").replace(articles, " ")).join(" ");
+  return splitWords(text.toLowerCase().replace(punctuation, "").replace(articles, " ")).join(" ");
 }
 
 /** Only the exact spellings "True" and "False" are mapped, and before normalising: "true" stays "true", as in the reference. */
@@ -41,8 +42,8 @@ export function exactMatch(prediction: string, gold: string): number {
 
 /** 1 when every word of the gold answer is somewhere in the prediction, in any order; an empty gold answer is covered by all. */
 export function coverMatch(prediction: string, gold: string): number {
-  const said = new Set(words(comparable(prediction)));
-  return words(comparable(gold)).every((word) => said.has(word)) ? 1 : 0;
+  const said = new Set(splitWords(comparable(prediction)));
+  return splitWords(comparable(gold)).every((word) => said.has(word)) ? 1 : 0;
 }
 
 /**
@@ -53,8 +54,8 @@ export function f1Score(prediction: string, gold: string): number {
   const said = comparable(prediction);
   const wanted = comparable(gold);
   if (said !== wanted && (verdicts.has(said) || verdicts.has(wanted))) return 0;
-  const saidWords = words(said);
-  const wantedWords = words(wanted);
+  const saidWords = splitWords(said);
+  const wantedWords = splitWords(wanted);
   const left = new Map<string, number>();
   for (const word of wantedWords) left.set(word, (left.get(word) ?? 0) + 1);
   let common = 0;

@@ -1,4 +1,4 @@
-export { type AnswerMeasure, bestOf, coverMatch, exactMatch, f1Score, normalizeAnswer } from "./answers.ts";
+export { type AnswerMeasure, bestOf, coverMatch, exactMatch, f1Score, normalizeAnswer, splitWords } from "./answers.ts";
 export { type BeirDocument, type BeirQuery, type BeirSet, type BeirSources, readBeir } from "./beir.ts";
 export { expectedCalibrationError, type ReliabilityBin, reliability } from "./calibration.ts";
 export type { ChooseOptions, DatasetSetting } from "./datasets/choose-documents.ts";

@@ -91,7 +91,7 @@ export function createSession(folder: Folder, { signal, engine }: Pick<Session, 
           adapters: folder.bytes(`${path}/adapters.pth`),
           tables: folder.bytes(`${path}/decoder_first_last_layers.pth`),
         };
-        const base = folder.has("base/config.json") ? { tiedHead: decoder().tiedHead } : {};
+        const base = folder.has("base/config.json") ? decoder() : {};
         return readReferenceCheckpoint(files, { ...base, ...vocabularyOf(session) });
       }),
     checkpoint: (path) =>

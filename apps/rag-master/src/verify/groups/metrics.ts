@@ -1,4 +1,13 @@
-import { type AnswerMeasure, bestOf, coverMatch, exactMatch, f1Score, mean, normalizeAnswer } from "@clara/evaluation";
+import {
+  type AnswerMeasure,
+  bestOf,
+  coverMatch,
+  exactMatch,
+  f1Score,
+  mean,
+  normalizeAnswer,
+  splitWords,
+} from "@clara/evaluation";
 import type { Group } from "../group.ts";
 import { MEASURE } from "../tolerances.ts";
 
@@ -70,7 +79,7 @@ export const metrics: Group = {
           f1: average(f1Score),
           acc: average(coverMatch),
           em: average(exactMatch),
-          avg_output_length: mean(pairs.map(({ prediction }) => words(prediction))),
+          avg_output_length: mean(pairs.map(({ prediction }) => splitWords(prediction).length)),
         };
         const of = Object.entries(recorded);
         checks.worst(
@@ -92,10 +101,3 @@ export const metrics: Group = {
     });
   },
 };
-
-/** Words as the reference's language splits them: at U+0085 and the separators too, and not at U+FEFF. */
-function words(text: string): number {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are white space there
-  return text.split(/[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+/u).filter(Boolean)
-    .length;
-}

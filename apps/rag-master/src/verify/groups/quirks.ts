@@ -73,7 +73,9 @@ const answers: Readonly<Record<string, Quirk>> = {
       adapters: folder.bytes(`${path}/adapters.pth`),
       tables: folder.bytes(`${path}/decoder_first_last_layers.pth`),
     };
-    return checks.refuses(name, () => readReferenceCheckpoint(files, vocabularyOf(session)));
+    return checks.refuses(name, () =>
+      readReferenceCheckpoint(files, { ...session.decoder(), ...vocabularyOf(session) }),
+    );
   },
   k_greater_than_N: (name, _, __, checks) =>
     checks.refuses(name, () => tf.tidy(() => void selectTopK(tf.zeros([1, 2]), 3))),

@@ -91,17 +91,13 @@ async function compareCase(name: string, entry: Case, read: (key: string) => Com
     return { data: read(key).data.map((value, i) => value - shift[i]!), shape: read(key).shape };
   };
   // Of the recorded numbers' size: where a true mask leaves no choice, its gradients are 0.
-  const part = (key: keyof typeof found, expected: Numbers, rounding = 0) => ({
+  const part = (key: keyof typeof found, expected: Numbers) => ({
     what: key,
-    error: difference(found[key], expected).error / (Math.max(largest(read(key)), rounding / SELECTION) || 1),
+    error: difference(found[key], expected).error / (largest(read(key)) || 1),
   });
-  // p·(g - Σ p·g) / temperature: where a softmax is nearly one and nothing, what is left of it is rounding of g.
-  const roundingOf = (weights: Numbers): number => (2 ** -23 * largest(weights)) / temperature;
-  const ofScores = (key: "grad_scores" | "selected_grad_scores", weights: Numbers) =>
-    part(key, strict(key, weights), roundingOf(weights));
   const parts = [
-    ofScores("grad_scores", read("upstream")),
-    ofScores("selected_grad_scores", ofWeights),
+    part("grad_scores", strict("grad_scores", read("upstream"))),
+    part("selected_grad_scores", strict("selected_grad_scores", ofWeights)),
     part("selected_grad_documents", read("selected_grad_documents")),
   ];
   checks.worst(`${name}/gradients`, parts, SELECTION);
